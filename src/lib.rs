@@ -1,0 +1,2 @@
+//! An epoll event queue with no libc at all.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The delay demo.
+fn main() {}
