@@ -1,1 +1,26 @@
-fn main() {}
+//! Links the executable as a program that needs the kernel alone. With `std` it is
+//! linked as usual.
+
+fn main() {
+    println!("cargo::rerun-if-changed={}", file!());
+    if std::env::var_os("CARGO_FEATURE_STD").is_some() {
+        return;
+    }
+    for argument in [
+        // `_start` is ours.
+        "-nostartfiles",
+        // Fixed addresses: there is nobody to relocate the program.
+        "-no-pie",
+        // Nor an interpreter. Some linkers name one all the same, and the kernel
+        // would start that in the program's place.
+        "-Wl,--no-dynamic-linker",
+        // What only an unwinder or an archive of debug information looks up.
+        "-Wl,--no-eh-frame-hdr",
+        "-Wl,--build-id=none",
+        // Padding, so that relocated tables and constants get pages of their own.
+        "-Wl,-z,norelro",
+        "-Wl,-z,noseparate-code",
+    ] {
+        println!("cargo::rustc-link-arg-bins={argument}");
+    }
+}

@@ -1,0 +1,139 @@
+//! The surroundings when there is nothing but the kernel.
+
+use super::Out;
+use core::arch::global_asm;
+use core::ffi::{CStr, c_char};
+use core::fmt::Write;
+use core::panic::PanicInfo;
+use core::slice;
+use core::sync::atomic::{AtomicBool, Ordering};
+use syscalls::{Sysno, syscall};
+
+// The kernel enters here with the stack aligned and, from its top upwards, argc,
+// argv, envp and auxv. There is no caller, so nothing to return to.
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    r"
+    .globl _start
+_start:
+    xor     ebp, ebp        // the outermost frame: backtraces end here
+    mov     rdi, rsp        // the argument of `start`
+    call    {start}         // not `jmp`: the ABI wants a return address on the stack
+",
+    start = sym start,
+);
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    r"
+    .globl _start
+_start:
+    mov     x29, xzr        // the outermost frame: backtraces end here
+    mov     x30, xzr        // and there is nowhere to return to
+    mov     x0, sp          // the argument of `start`
+    b       {start}
+",
+    start = sym start,
+);
+
+/// # Safety
+///
+/// `stack` is what the stack pointer was when the kernel started the program.
+unsafe extern "C" fn start(stack: *const usize) -> ! {
+    reserve_standard_descriptors();
+    ignore_broken_pipes();
+    // SAFETY: the first word of the initial stack is argc.
+    let count = unsafe { stack.read() };
+    // SAFETY: argv follows argc.
+    let first = unsafe { stack.add(1) };
+    // SAFETY: argv is `count` pointers on the initial stack, which stays as it is
+    // for the life of the program.
+    let all: &'static [*const c_char] = unsafe { slice::from_raw_parts(first.cast(), count) };
+    // A caller may leave out even the program's name.
+    let given = all.get(1..).unwrap_or_default();
+    exit(crate::run(Args(given.iter())))
+}
+
+/// The arguments after the program's name.
+pub struct Args(slice::Iter<'static, *const c_char>);
+
+impl Iterator for Args {
+    type Item = &'static str;
+
+    fn next(&mut self) -> Option<&'static str> {
+        let argument = *self.0.next()?;
+        // SAFETY: an element of argv points to a string that the kernel ended with
+        // a zero and laid above the initial stack, for the life of the program.
+        let argument = unsafe { CStr::from_ptr(argument) };
+        Some(argument.to_str().unwrap_or(super::NOT_UTF8))
+    }
+}
+
+/// Occupies those of the descriptors 0, 1 and 2 that the caller closed: the next
+/// socket would get such a number, and its peer our output. An `O_PATH` descriptor
+/// answers `EBADF` to reads and writes, as a closed one does.
+fn reserve_standard_descriptors() {
+    const AT_FDCWD: isize = -100;
+    const O_PATH: usize = 0o10_000_000;
+
+    loop {
+        // SAFETY: the kernel reads the path, a constant.
+        match unsafe { syscall!(Sysno::openat, AT_FDCWD, c"/".as_ptr(), O_PATH) } {
+            Ok(0..=2) => {}
+            Ok(above) => {
+                // SAFETY: no memory; the descriptor was opened above and is in no
+                // one else's hands.
+                let _ = unsafe { syscall!(Sysno::close, above) };
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// A reader that went away is an error of the write, as it is in a hosted Rust
+/// program, and not the death of the server.
+fn ignore_broken_pipes() {
+    const SIGPIPE: usize = 13;
+    // A `struct sigaction`: handler, flags, restorer and mask, a word each.
+    const IGNORE: [usize; 4] = [1, 0, 0, 0];
+    const MASK_SIZE: usize = 8;
+
+    // SAFETY: the kernel reads `IGNORE`, a constant; the old action is not wanted.
+    let _ = unsafe { syscall!(Sysno::rt_sigaction, SIGPIPE, IGNORE.as_ptr(), 0, MASK_SIZE) };
+}
+
+fn exit(code: u8) -> ! {
+    loop {
+        // SAFETY: no memory; the call ends the program.
+        let _ = unsafe { syscall!(Sysno::exit_group, code) };
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+
+    let mut stderr = Out::stderr();
+    if claim(&PANICKED) {
+        let _ = writeln!(stderr, "{info}");
+    } else {
+        // Formatting the message panicked, or would again.
+        let _ = stderr.write_str("panicked while panicking\n");
+    }
+    stderr.flush();
+    exit(101)
+}
+
+/// Named in core's unwind tables, which no one reads: a panic ends the program.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// Sets `flag`, and says whether this call was the first to do so.
+///
+/// One thread and no signal handler: nothing comes between the load and the store.
+/// On aarch64 a swap would be a call to a routine that looks for libc's `getauxval`.
+pub fn claim(flag: &AtomicBool) -> bool {
+    let first = !flag.load(Ordering::Relaxed);
+    flag.store(true, Ordering::Relaxed);
+    first
+}

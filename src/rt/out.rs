@@ -1,0 +1,97 @@
+use core::fmt;
+use core::mem;
+use syscalls::{Errno, Sysno, syscall};
+
+/// Buffered text for standard output or standard error.
+///
+/// The buffer is written when it is full, on [`flush`](Out::flush) and on drop; a
+/// panic, which ends the program, loses it. What cannot be written is lost as well:
+/// a server must not stop for want of its log.
+pub struct Out {
+    descriptor: i32,
+    length: usize,
+    buffer: [u8; 1024],
+}
+
+impl Out {
+    pub const fn stdout() -> Self {
+        Self::to(1)
+    }
+
+    pub const fn stderr() -> Self {
+        Self::to(2)
+    }
+
+    const fn to(descriptor: i32) -> Self {
+        Self {
+            descriptor,
+            length: 0,
+            buffer: [0; 1024],
+        }
+    }
+
+    pub fn flush(&mut self) {
+        let length = mem::take(&mut self.length);
+        write_all(self.descriptor, &self.buffer[..length]);
+    }
+}
+
+impl fmt::Write for Out {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut text = text.as_bytes();
+        while !text.is_empty() {
+            if self.length == self.buffer.len() {
+                self.flush();
+            }
+            let room = &mut self.buffer[self.length..];
+            let (now, later) = text.split_at(text.len().min(room.len()));
+            room[..now.len()].copy_from_slice(now);
+            self.length += now.len();
+            text = later;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn write_all(descriptor: i32, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the kernel reads `bytes`, during the call only.
+        match unsafe { syscall!(Sysno::write, descriptor, bytes.as_ptr(), bytes.len()) } {
+            Ok(written @ 1..) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) if wait_for_room(descriptor) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Waits as a blocking write would have. Non-blocking is a property that all
+/// who share a terminal or a pipe share too, so any of them may have set it,
+/// and our output should not depend on that.
+fn wait_for_room(descriptor: i32) -> bool {
+    #[repr(C)]
+    struct PollFd {
+        fd: i32,
+        events: i16,
+        revents: i16,
+    }
+    const POLLOUT: i16 = 4;
+    const NO_TIMEOUT: usize = 0;
+    const NO_MASK: usize = 0;
+
+    let mut one = PollFd {
+        fd: descriptor,
+        events: POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: the kernel reads and writes the one `PollFd` at `one`, during the
+    // call only; the timeout and the mask are null.
+    let ready = unsafe { syscall!(Sysno::ppoll, &raw mut one, 1, NO_TIMEOUT, NO_MASK, 0) };
+    matches!(ready, Ok(_) | Err(Errno::EINTR))
+}
