@@ -1,0 +1,197 @@
+//! Builds the libc-free programs, starts them, and never waits for ever.
+#![allow(dead_code)]
+
+use std::env;
+use std::fmt::Display;
+use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use syscalls::{Sysno, syscall};
+
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Long enough for a slow emulator on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Building shares the processor with the other tests, and waits for their builds.
+const BUILD_DEADLINE: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Copy, Debug)]
+pub enum Profile {
+    Dev,
+    Release,
+}
+
+/// The profile that the tests themselves are built in.
+pub const PROFILE: Profile = if cfg!(debug_assertions) {
+    Profile::Dev
+} else {
+    Profile::Release
+};
+
+/// The libc-free demo, to be given arguments and started.
+///
+/// It is built here, once, for this test's target and in its profile; or else it
+/// is the executable that the environment variable `EPORE_DEMO` names.
+pub fn demo() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    through_runner(PATH.get_or_init(|| {
+        prebuilt_demo()
+            .or_else(|| build_demo(PROFILE))
+            .expect("without cargo, EPORE_DEMO must name the executable")
+    }))
+}
+
+/// The demo that was brought along to where there is no cargo.
+pub fn prebuilt_demo() -> Option<PathBuf> {
+    env::var_os("EPORE_DEMO").map(PathBuf::from)
+}
+
+/// Builds the demo as `cargo run` would. `None`: there is no cargo.
+pub fn build_demo(profile: Profile) -> Option<PathBuf> {
+    build("Cargo.toml", profile, &[]).map(|directory| directory.join("epore"))
+}
+
+/// Builds the programs of `tests/rt`, with `std` or without. `None`: there is no cargo.
+pub fn build_runtime_programs(profile: Profile, hosted: bool) -> Option<PathBuf> {
+    let features: &[&str] = if hosted { &["--features", "std"] } else { &[] };
+    build("tests/rt/Cargo.toml", profile, features)
+}
+
+/// The directory of the executables.
+///
+/// Cargo's own lock on the target directory makes concurrent test programs wait for
+/// each other, and the second finds the work done.
+fn build(manifest: &str, profile: Profile, features: &[&str]) -> Option<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let manifest = Path::new(PACKAGE).join(manifest);
+    if !Path::new(&cargo).exists() || !manifest.exists() {
+        return None;
+    }
+    let world = if features.is_empty() {
+        "bare"
+    } else {
+        "hosted"
+    };
+    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(world);
+    let (profile_name, directory) = match profile {
+        Profile::Dev => ("dev", "debug"),
+        Profile::Release => ("release", "release"),
+    };
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--bins", "--locked", "--profile", profile_name])
+        .args(features)
+        .args(["--target", &target()])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .arg("--manifest-path")
+        .arg(&manifest)
+        // Flags for the test program, such as coverage, are not for these.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let output = finish_within(BUILD_DEADLINE, start(&mut command));
+    assert!(output.status.success(), "{command:?}: {output:#?}");
+    Some(target_dir.join(target()).join(directory))
+}
+
+/// The target of this test, and so of the programs it starts.
+fn target() -> String {
+    let environment = if cfg!(target_env = "musl") {
+        "musl"
+    } else {
+        "gnu"
+    };
+    format!("{}-unknown-linux-{environment}", env::consts::ARCH)
+}
+
+/// `program`, started as cargo starts this test: by the target's runner, if it has one.
+pub fn through_runner(program: &Path) -> Command {
+    let mut words: Vec<String> = runner().split_whitespace().map(String::from).collect();
+    words.push(program.to_str().expect("a path in UTF-8").to_owned());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+fn runner() -> String {
+    let target = target().to_uppercase().replace('-', "_");
+    env::var(format!("CARGO_TARGET_{target}_RUNNER")).unwrap_or_default()
+}
+
+/// Says on the terminal, past libtest's capture, that a check was left out.
+pub fn left_out(check: &str, why: impl Display) {
+    let _ = writeln!(io::stderr(), "LEFT OUT: {check}: {why}");
+}
+
+/// Runs `command` to its end, with no input and its output collected.
+pub fn run(command: &mut Command) -> Output {
+    finish(start(command.stdin(Stdio::null())))
+}
+
+fn start(command: &mut Command) -> Child {
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Has `command` start with `descriptor` closed.
+pub fn close_at_start(command: &mut Command, descriptor: i32) {
+    let close = move || {
+        // SAFETY: no memory; nothing before exec uses the descriptor.
+        let _ = unsafe { syscall!(Sysno::close, descriptor) };
+        Ok(())
+    };
+    // SAFETY: `close` is one system call, which may stand between fork and exec.
+    unsafe { command.pre_exec(close) };
+}
+
+/// Waits for the end of `child`, collecting of its output what is piped. One that
+/// is still running at the deadline is killed, and its output reported.
+pub fn finish(child: Child) -> Output {
+    finish_within(DEADLINE, child)
+}
+
+fn finish_within(limit: Duration, mut child: Child) -> Output {
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let ended = wait_until(limit, || child.try_wait().expect("a child of ours"));
+    if ended.is_none() {
+        child.kill().expect("a child of ours");
+    }
+    let output = Output {
+        status: child.wait().expect("a child of ours"),
+        stdout: stdout.join().expect("the collecting thread"),
+        stderr: stderr.join().expect("the collecting thread"),
+    };
+    assert!(ended.is_some(), "killed after {limit:?}: {output:#?}");
+    output
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).expect("a pipe of ours");
+        }
+        bytes
+    })
+}
+
+/// Asks again and again until there is an answer. `None`: there was none in time.
+pub fn wait_until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let answer = ask();
+        if answer.is_some() || Instant::now() >= deadline {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
