@@ -1,0 +1,379 @@
+use core::time::Duration;
+
+use static_assertions::assert_impl_all;
+
+use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::sys::{
+    self, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EventBuffer, Timespec,
+};
+use crate::{Errno, Error, Event, Interest, Result, Token};
+
+/// An event queue: sources are registered with its [`Registry`], and
+/// [`poll`](Self::poll) waits for what happens to them.
+///
+/// One thread waits, hence `&mut self`; any number of others may meanwhile
+/// register through a clone of the [registry](Self::registry), or end the wait
+/// through a [`Waker`](crate::Waker).
+///
+/// A queue is itself a source, readable while it has events to report, so one
+/// queue can be registered with another; five levels deep, and in no circle.
+///
+/// Dropping it closes the queue, unless a cloned registry still holds it open.
+/// The sources themselves stay as they are.
+///
+/// See [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html).
+#[derive(Debug)]
+pub struct Poll {
+    registry: Registry,
+    /// `epoll_pwait2` was refused once, so it is not asked again.
+    whole_milliseconds: bool,
+}
+
+assert_impl_all!(Poll: Send, Sync);
+
+/// What a [`Poll`] watches: sources are added, changed and removed here, also by
+/// other threads and while the queue waits.
+///
+/// # Lifetime of a registration
+///
+/// A registration belongs to the open file, not to the descriptor: it ends with
+/// [`deregister`](Self::deregister), or when the last descriptor of the file is
+/// closed. A source that was duplicated (`try_clone`, `dup`, `fork`) and then
+/// closed goes on reporting, and nobody can deregister it any more; so deregister
+/// before closing what has duplicates.
+///
+/// # While another thread waits
+///
+/// - What is registered and ready ends a wait that has begun already.
+/// - After `deregister` has returned, no wait that starts later reports the
+///   source. One that returned earlier may have, and its events are in the
+///   buffer: whoever reuses tokens has to expect them.
+#[derive(Debug)]
+pub struct Registry {
+    epoll: OwnedFd,
+}
+
+assert_impl_all!(Registry: Send, Sync);
+
+impl Poll {
+    /// Opens a new queue, closed on `execve`.
+    ///
+    /// See [epoll_create(2)](https://man7.org/linux/man-pages/man2/epoll_create.2.html).
+    ///
+    /// # Errors
+    ///
+    /// - `EMFILE`, `ENFILE`: the process, or the system, has no descriptor left.
+    /// - `ENOMEM`: the kernel has no memory for it.
+    #[doc(alias = "epoll_create1")]
+    pub fn new() -> Result<Self> {
+        let epoll = sys::epoll_create1(EPOLL_CLOEXEC)?;
+        Ok(Self {
+            registry: Registry { epoll },
+            whole_milliseconds: false,
+        })
+    }
+
+    /// Where sources are registered.
+    #[inline]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Waits until there is an event, or `timeout` has passed, and fills `events`
+    /// up to its capacity.
+    ///
+    /// `None` waits without end, zero only looks. What `events` held is gone in any
+    /// case; after the timeout it is empty. Where more sources are ready than it has
+    /// room for, the next wait reports the others first.
+    ///
+    /// A timeout is never cut short. Whole milliseconds go through `epoll_wait`; a
+    /// fraction of one, and more than 24 days, through `epoll_pwait2` (Linux 5.11).
+    /// Where the kernel or a filter refuses that, the fraction is rounded up to a
+    /// whole millisecond from then on.
+    ///
+    /// See [epoll_wait(2)](https://man7.org/linux/man-pages/man2/epoll_wait.2.html).
+    ///
+    /// # Errors
+    ///
+    /// - `EINTR`: a signal was handled, or the process was stopped and continued.
+    ///   It is for the caller to wait again, or to look what the signal has changed.
+    /// - `EINVAL`: `events` has no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use epore::{Events, Poll, Token, Waker};
+    ///
+    /// let mut queue = Poll::new()?;
+    /// let mut events = Events::<8>::new();
+    /// queue.poll(&mut events, Some(Duration::from_micros(100)))?;
+    /// assert!(events.is_empty());
+    ///
+    /// let waker = Waker::new(queue.registry(), Token(7))?;
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| waker.wake());
+    ///     loop {
+    ///         match queue.poll(&mut events, None) {
+    ///             Err(error) if error.is_interrupted() => continue,
+    ///             other => break other,
+    ///         }
+    ///     }
+    /// })?;
+    /// assert_eq!(events[0].token(), Token(7));
+    /// # Ok::<(), epore::Error>(())
+    /// ```
+    #[doc(alias = "epoll_wait")]
+    #[inline]
+    pub fn poll<B: EventBuffer + ?Sized>(
+        &mut self,
+        events: &mut B,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        match timeout {
+            None => self.wait(events, -1)?,
+            Some(timeout) => match whole_millis(timeout) {
+                Some(millis) => self.wait(events, millis)?,
+                None => self.wait_precisely(events, timeout)?,
+            },
+        };
+        Ok(())
+    }
+
+    /// Waits, and returns how many events it got.
+    #[inline]
+    fn wait<B: EventBuffer + ?Sized>(&self, events: &mut B, millis: i32) -> Result<usize> {
+        sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis))
+            .map_err(explain_wait)
+    }
+
+    /// [`wait`](Self::wait) to the nanosecond, or as near as the kernel lets it.
+    fn wait_precisely<B: EventBuffer + ?Sized>(
+        &mut self,
+        events: &mut B,
+        timeout: Duration,
+    ) -> Result<usize> {
+        if !self.whole_milliseconds {
+            let timespec = Timespec::from(timeout);
+            let waited = sys::harvest(events, |room| {
+                sys::epoll_pwait2(self.as_fd(), room, Some(&timespec), None)
+            });
+            match waited {
+                Err(error) if matches!(error.errno(), Errno::ENOSYS | Errno::EPERM) => {
+                    self.whole_milliseconds = true;
+                }
+                waited => return waited.map_err(explain_wait),
+            }
+        }
+
+        let mut left = timeout.as_nanos().div_ceil(1_000_000);
+        loop {
+            let millis = i32::try_from(left).unwrap_or(i32::MAX);
+            left -= millis as u128;
+            let count = self.wait(events, millis)?;
+            if left == 0 || count > 0 {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+/// The timeout as `epoll_wait` takes it, if it is one: anything negative would be
+/// without end, and a fraction cut off would be too early.
+#[inline]
+fn whole_millis(timeout: Duration) -> Option<i32> {
+    const MOST_SECONDS: u64 = i32::MAX as u64 / 1000 - 1;
+    let (secs, nanos) = (timeout.as_secs(), timeout.subsec_nanos());
+    let whole = secs <= MOST_SECONDS && nanos % 1_000_000 == 0;
+    whole.then(|| secs as i32 * 1000 + (nanos / 1_000_000) as i32)
+}
+
+#[cold]
+fn explain_wait(error: Error) -> Error {
+    error.because(match error.errno() {
+        Errno::EINVAL => Some("the event buffer has no room"),
+        _ => None,
+    })
+}
+
+impl Registry {
+    /// Watches `source`: what happens to it is reported with `token`.
+    ///
+    /// What is ready already is reported too, in every mode.
+    ///
+    /// See [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html),
+    /// `EPOLL_CTL_ADD`.
+    ///
+    /// # Errors
+    ///
+    /// - `EEXIST`: registered already; [`reregister`](Self::reregister) it.
+    /// - `EPERM`: a regular file or a directory, which cannot be polled.
+    /// - `EBADF`: opened with `O_PATH`.
+    /// - `EINVAL`: the queue itself, or an [exclusive](Interest::exclusive)
+    ///   interest with what excludes it.
+    /// - `ELOOP`: a queue that closes a circle, or nests more than five deep.
+    /// - `ENOSPC`: the limit `/proc/sys/fs/epoll/max_user_watches`.
+    /// - `ENOMEM`: the kernel has no memory for it.
+    #[doc(alias = "epoll_ctl")]
+    #[doc(alias = "EPOLL_CTL_ADD")]
+    #[inline]
+    pub fn register<S: AsFd + ?Sized>(
+        &self,
+        source: &S,
+        token: Token,
+        interest: Interest,
+    ) -> Result<()> {
+        self.control(EPOLL_CTL_ADD, source.as_fd(), Some(event(token, interest)))
+            .map_err(|error| self.explain(error, source.as_fd().as_raw_fd(), Some(interest)))
+    }
+
+    /// Changes the token and the interest of a source that is registered.
+    ///
+    /// What is ready already is reported again, also edge-triggered and after a
+    /// [oneshot](Interest::oneshot).
+    ///
+    /// See [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html),
+    /// `EPOLL_CTL_MOD`.
+    ///
+    /// # Errors
+    ///
+    /// - `ENOENT`: not registered; [`register`](Self::register) it.
+    /// - `EINVAL`: the old or the new interest is
+    ///   [exclusive](Interest::exclusive); or the queue itself.
+    /// - `EPERM`, `EBADF`: as for [`register`](Self::register).
+    /// - `ENOMEM`: the kernel has no memory for it.
+    #[doc(alias = "EPOLL_CTL_MOD")]
+    #[inline]
+    pub fn reregister<S: AsFd + ?Sized>(
+        &self,
+        source: &S,
+        token: Token,
+        interest: Interest,
+    ) -> Result<()> {
+        self.control(EPOLL_CTL_MOD, source.as_fd(), Some(event(token, interest)))
+            .map_err(|error| self.explain(error, source.as_fd().as_raw_fd(), None))
+    }
+
+    /// Watches `source` no more.
+    ///
+    /// Closing the last descriptor of a source has the same effect.
+    ///
+    /// See [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html),
+    /// `EPOLL_CTL_DEL`.
+    ///
+    /// # Errors
+    ///
+    /// - `ENOENT`: not registered.
+    /// - `EPERM`, `EBADF`, `EINVAL`: what could not have been registered either.
+    #[doc(alias = "EPOLL_CTL_DEL")]
+    #[inline]
+    pub fn deregister<S: AsFd + ?Sized>(&self, source: &S) -> Result<()> {
+        self.control(EPOLL_CTL_DEL, source.as_fd(), None)
+            .map_err(|error| self.explain(error, source.as_fd().as_raw_fd(), None))
+    }
+
+    /// A second registry of the same queue, to be used elsewhere: by another
+    /// thread while [`poll`](Poll::poll) waits, say.
+    ///
+    /// It is a descriptor of its own, closed on `execve`, and keeps the queue open.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use epore::{Events, Interest, Poll, Timer, Token};
+    ///
+    /// let mut queue = Poll::new()?;
+    /// let registry = queue.registry().try_clone()?;
+    /// let registered = thread::spawn(move || {
+    ///     let timer = Timer::new()?;
+    ///     timer.set(std::time::Duration::from_millis(10))?;
+    ///     registry.register(&timer, Token(3), Interest::READABLE)?;
+    ///     Ok::<_, epore::Error>(timer)
+    /// });
+    ///
+    /// let mut events = Events::<4>::new();
+    /// queue.poll(&mut events, None)?;
+    /// assert_eq!(events[0].token(), Token(3));
+    /// # registered.join().unwrap()?;
+    /// # Ok::<(), epore::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - `EMFILE`: the process has no descriptor left.
+    pub fn try_clone(&self) -> Result<Self> {
+        // Above the standard streams, where a descriptor may be looked for by number.
+        let epoll = sys::fcntl_dupfd_cloexec(self.epoll.as_fd(), 3)?;
+        Ok(Self { epoll })
+    }
+
+    #[inline]
+    fn control(&self, op: i32, source: BorrowedFd<'_>, event: Option<Event>) -> Result<()> {
+        sys::epoll_ctl(self.epoll.as_fd(), op, source, event.as_ref())
+    }
+
+    /// Says why the kernel refused; `registering` is the interest of a `register`.
+    #[cold]
+    fn explain(&self, error: Error, source: RawFd, registering: Option<Interest>) -> Error {
+        let itself = source == self.epoll.as_raw_fd();
+        error.because(match (error.errno(), registering) {
+            (Errno::EEXIST, _) => Some("the source is registered already: reregister it"),
+            (Errno::ENOENT, _) => Some("the source is not registered with this queue"),
+            (Errno::EPERM, _) => {
+                Some("a regular file or a directory is always ready and cannot be polled")
+            }
+            (Errno::EBADF, _) => {
+                Some("the source's descriptor is closed, or was opened with O_PATH")
+            }
+            (Errno::ELOOP, _) => Some("queues watch each other in a circle, or nest too deep"),
+            (Errno::ENOSPC, _) => {
+                Some("the user's limit is reached (/proc/sys/fs/epoll/max_user_watches)")
+            }
+            (Errno::EINVAL, _) if itself => Some("a queue cannot watch itself"),
+            (Errno::EINVAL, Some(interest)) if !interest.is_exclusive() => {
+                Some("a queue cannot watch itself")
+            }
+            (Errno::EINVAL, Some(interest)) if interest.is_priority() || interest.is_oneshot() => {
+                Some("an exclusive interest takes neither PRIORITY nor oneshot")
+            }
+            (Errno::EINVAL, Some(_)) => Some("an exclusive interest cannot be in another queue"),
+            (Errno::EINVAL, None) => Some(
+                "what is or becomes exclusive cannot be reregistered: \
+                 deregister it, then register it",
+            ),
+            _ => None,
+        })
+    }
+}
+
+#[inline]
+fn event(token: Token, interest: Interest) -> Event {
+    Event::new(interest.bits(), token.0 as u64)
+}
+
+impl AsFd for Poll {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.registry.as_fd()
+    }
+}
+
+impl AsRawFd for Poll {
+    #[inline]
+    fn as_raw_fd(&self) -> RawFd {
+        self.registry.as_raw_fd()
+    }
+}
+
+impl AsFd for Registry {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+impl AsRawFd for Registry {
+    #[inline]
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+}
