@@ -28,8 +28,8 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// # Ok::<(), epore::Error>(())
 /// ```
 ///
-/// With the feature `std` it converts into [`std::io::Error`] of the same errno,
-/// so `?` works in functions that return that.
+/// With the feature `std` it converts into a `std::io::Error` of the same errno, so
+/// `?` works in functions that return that.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Error {
     sysno: Sysno,
@@ -38,10 +38,8 @@ pub struct Error {
 }
 
 impl Error {
-    /// Out of line, so that what succeeds does not carry it along.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn new(sysno: Sysno, errno: Errno) -> Self {
+    #[inline]
+    pub(crate) const fn new(sysno: Sysno, errno: Errno) -> Self {
         Self {
             sysno,
             errno,

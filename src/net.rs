@@ -1,7 +1,7 @@
 //! Non-blocking TCP sockets, for programs that have no std to take them from.
 //!
 //! With the feature `std` they convert to and from std's own, and read and write
-//! as [`std::io`] does.
+//! through `std::io::Read` and `std::io::Write` too.
 
 use core::net::SocketAddr;
 

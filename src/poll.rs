@@ -166,11 +166,27 @@ impl Poll {
             }
         }
 
-        let mut left = timeout.as_nanos().div_ceil(1_000_000);
+        self.wait_rounded_up(events, timeout)
+    }
+
+    /// [`wait`](Self::wait) for whole milliseconds, of which one call may not be
+    /// able to count all.
+    #[cold]
+    #[inline(never)]
+    fn wait_rounded_up<B: EventBuffer + ?Sized>(
+        &self,
+        events: &mut B,
+        timeout: Duration,
+    ) -> Result<usize> {
+        let millis = u64::from(timeout.subsec_nanos().div_ceil(1_000_000));
+        let mut left = timeout
+            .as_secs()
+            .saturating_mul(1000)
+            .saturating_add(millis);
         loop {
-            let millis = i32::try_from(left).unwrap_or(i32::MAX);
-            left -= millis as u128;
-            let count = self.wait(events, millis)?;
+            let now = i32::try_from(left).unwrap_or(i32::MAX);
+            left -= now as u64;
+            let count = self.wait(events, now)?;
             if left == 0 || count > 0 {
                 return Ok(count);
             }
@@ -189,6 +205,7 @@ fn whole_millis(timeout: Duration) -> Option<i32> {
 }
 
 #[cold]
+#[inline(never)]
 fn explain_wait(error: Error) -> Error {
     error.because(match error.errno() {
         Errno::EINVAL => Some("the event buffer has no room"),
@@ -313,6 +330,7 @@ impl Registry {
 
     /// Says why the kernel refused; `registering` is the interest of a `register`.
     #[cold]
+    #[inline(never)]
     fn explain(&self, error: Error, source: RawFd, registering: Option<Interest>) -> Error {
         let itself = source == self.epoll.as_raw_fd();
         error.because(match (error.errno(), registering) {
