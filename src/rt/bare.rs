@@ -1,6 +1,6 @@
 //! The surroundings when there is nothing but the kernel.
 
-use super::Out;
+use super::{Out, init};
 use core::arch::global_asm;
 use core::ffi::{CStr, c_char};
 use core::fmt::Write;
@@ -41,6 +41,7 @@ _start:
 unsafe extern "C" fn start(stack: *const usize) -> ! {
     reserve_standard_descriptors();
     ignore_broken_pipes();
+    init::begin();
     // SAFETY: the first word of the initial stack is argc.
     let count = unsafe { stack.read() };
     // SAFETY: argv follows argc.
@@ -103,6 +104,7 @@ fn ignore_broken_pipes() {
 }
 
 fn exit(code: u8) -> ! {
+    init::end(code);
     loop {
         // SAFETY: no memory; the call ends the program.
         let _ = unsafe { syscall!(Sysno::exit_group, code) };

@@ -16,6 +16,8 @@ use hosted as world;
 #[cfg(not(feature = "std"))]
 mod bare;
 #[cfg(not(feature = "std"))]
+mod init;
+#[cfg(not(feature = "std"))]
 mod memory;
 #[cfg(not(feature = "std"))]
 use bare as world;

@@ -1,0 +1,151 @@
+# What `run` and `pid1` share: names, builds, a Debian kernel, a machine to boot it.
+# Sourced with the architecture as `$1`; leaves it in `arch`.
+# shellcheck shell=bash
+
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+arch=${1-}
+case $arch in
+aarch64)
+    debian=arm64 serial=ttyAMA0 emulator=qemu-system-arm
+    # A core of 2015, without the atomic instructions that came later.
+    machine=(qemu-system-aarch64 -machine virt -cpu cortex-a57)
+    ;;
+x86_64)
+    debian=amd64 serial=ttyS0 emulator='qemu-system-x86 seabios'
+    machine=(qemu-system-x86_64 -machine pc)
+    ;;
+*) fail "usage: ${0##*/} aarch64|x86_64 …" ;;
+esac
+# No device but the serial port. Emulated even where the processor could do it
+# itself: /dev/kvm may exist and still not work.
+machine+=(-accel tcg -smp 2 -m 1024 -nodefaults -no-reboot -display none -serial stdio)
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+target=$arch-unknown-linux-gnu
+# Between runs, so that the next one builds and downloads what is new alone.
+cache=${CARGO_TARGET_DIR:-$root/target}/kernel/$arch
+export CARGO_TARGET_DIR=$cache/build
+# Flags meant for other builds.
+unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_ENCODED_RUSTDOCFLAGS
+
+if [[ $arch != "$(uname -m)" ]]; then
+    # Debian's compiler: it has the other architecture's std as a package.
+    PATH=/usr/bin:$PATH
+    linker=CARGO_TARGET_${target^^}_LINKER
+    export "${linker//-/_}=$arch-linux-gnu-gcc"
+fi
+
+work=$(mktemp -d)
+emulated=
+clean_up() {
+    if [[ $emulated ]]; then
+        kill "$emulated" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap clean_up EXIT
+
+# check_tools: names everything that is missing, with the command that installs it.
+check_tools() {
+    local missing=() cross=() std
+    command -v cpio >/dev/null || missing+=(cpio)
+    if [[ $arch != "$(uname -m)" ]]; then
+        command -v "$arch-linux-gnu-gcc" >/dev/null ||
+            cross+=("gcc-${arch/_/-}-linux-gnu" "libc6-dev-$debian-cross")
+        std=$(rustc --print target-libdir --target "$target" 2>/dev/null) || std=
+        [[ -x /usr/bin/cargo && -d $std ]] ||
+            cross+=(cargo-web rustc-web "libstd-rust-web-dev:$debian")
+    fi
+    if ((${#missing[@]} + ${#cross[@]})); then
+        if ((${#cross[@]})); then
+            echo "dpkg --add-architecture $debian && apt-get update"
+        fi
+        echo "apt-get install -y --no-install-recommends ${missing[*]} ${cross[*]}"
+    fi >"$work/commands"
+    if ! command -v "${machine[0]}" >/dev/null; then
+        echo "apt-get install -y --no-install-recommends -t bookworm-backports $emulator"
+    fi >>"$work/commands"
+    if [[ -s $work/commands ]]; then
+        cat "$work/commands" >&2
+        fail 'these commands install what is missing'
+    fi
+}
+
+# fetch_kernel: sets `kernel` to the newest cloud kernel of the series that apt knows,
+# taken out of its package; the package is not installed.
+fetch_kernel() {
+    local series=6.12 name package
+    name=$(apt-cache search --names-only "^linux-image-$series.*-cloud-$debian-unsigned\$" |
+        cut -d' ' -f1 | sort -V | tail -n 1)
+    [[ $name ]] || fail "apt knows no $debian cloud kernel of the series $series;" \
+        'it is in bookworm-backports, and for another architecture needs' \
+        "dpkg --add-architecture $debian && apt-get update"
+    kernel=$cache/linux/${name#linux-image-}
+    if [[ ! -e $kernel ]]; then
+        # As the user who calls: apt's own may not write to the folder.
+        (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root "${name%:*}:$debian")
+        package=("$work/$name"_*.deb)
+        dpkg-deb --fsys-tarfile "${package[0]}" |
+            tar --extract --directory "$work" --wildcards './boot/vmlinuz-*'
+        mkdir -p "$cache/linux"
+        # Whole or not at all, also where two runs do the same.
+        mv "$work"/boot/vmlinuz-* "$kernel"
+        rm "${package[0]}"
+    fi
+}
+
+# pack FOLDER: prints it as an initial file system. Not compressed: the emulated
+# processor would take longer to unpack it than the emulator to load it.
+pack() {
+    (cd "$1" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet)
+}
+
+# now: sets `now` to the time in milliseconds.
+now() {
+    now=$((${EPOCHREALTIME//[!0-9]/} / 1000))
+}
+
+# seconds MILLISECONDS: prints them as seconds.
+seconds() {
+    printf '%d.%d' $(($1 / 1000)) $(($1 % 1000 / 100))
+}
+
+# boot INITRD SECONDS [PARAMETER…]: prints the console, and leaves it in the file
+# `$work/console`, until the machine has switched itself off. Sets `booted` to the
+# milliseconds until the first line that is not the kernel's own, and `took` to those
+# until the end.
+boot() {
+    local line started now console log status=0
+    booted=
+    now && started=$now
+    exec {console}< <(
+        exec timeout --foreground --kill-after=5 "$2" "${machine[@]}" \
+            -kernel "$kernel" -initrd "$1" \
+            -append "console=$serial quiet panic=-1 rdinit=/init ${*:3}" </dev/null 2>&1
+    )
+    emulated=$!
+    exec {log}>"$work/console"
+    while IFS= read -r -u "$console" line || [[ $line ]]; do
+        line=${line//$'\r'/}
+        if [[ ! $booted && $line && $line != '['* ]]; then
+            now && booted=$((now - started))
+        fi
+        printf '%s\n' "$line"
+        printf '%s\n' "$line" >&"$log"
+    done
+    exec {console}<&- {log}>&-
+    wait "$emulated" || status=$?
+    emulated=
+    now && took=$((now - started))
+    case $status in
+    0) ;;
+    124) fail "the machine is still running after $2 s" ;;
+    *) fail "the emulator ended with $status" ;;
+    esac
+    # A panic ends the emulator too: it would restart the machine.
+    grep -q 'reboot: Power down$' "$work/console" || fail 'the machine did not switch itself off'
+}
