@@ -62,16 +62,14 @@ pub fn build_runtime_programs(profile: Profile, hosted: bool) -> Option<PathBuf>
     build("tests/rt/Cargo.toml", profile, features)
 }
 
-/// The directory of the executables.
+/// The directory of the executables. Where there is no cargo, it may have been brought
+/// along: to the place where cargo would have made it.
 ///
 /// Cargo's own lock on the target directory makes concurrent test programs wait for
 /// each other, and the second finds the work done.
 fn build(manifest: &str, profile: Profile, features: &[&str]) -> Option<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let manifest = Path::new(PACKAGE).join(manifest);
-    if !Path::new(&cargo).exists() || !manifest.exists() {
-        return None;
-    }
     let world = if features.is_empty() {
         "bare"
     } else {
@@ -82,6 +80,10 @@ fn build(manifest: &str, profile: Profile, features: &[&str]) -> Option<PathBuf>
         Profile::Dev => ("dev", "debug"),
         Profile::Release => ("release", "release"),
     };
+    let executables = target_dir.join(target()).join(directory);
+    if !Path::new(&cargo).exists() || !manifest.exists() {
+        return executables.exists().then_some(executables);
+    }
     let mut command = Command::new(cargo);
     command
         .args(["build", "--bins", "--locked", "--profile", profile_name])
@@ -96,7 +98,7 @@ fn build(manifest: &str, profile: Profile, features: &[&str]) -> Option<PathBuf>
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     let output = finish_within(BUILD_DEADLINE, start(&mut command));
     assert!(output.status.success(), "{command:?}: {output:#?}");
-    Some(target_dir.join(target()).join(directory))
+    Some(executables)
 }
 
 /// The target of this test, and so of the programs it starts.
@@ -123,9 +125,11 @@ fn runner() -> String {
     env::var(format!("CARGO_TARGET_{target}_RUNNER")).unwrap_or_default()
 }
 
-/// Says on the terminal, past libtest's capture, that a check was left out.
+/// Says on the terminal, past libtest's capture, that a check was left out. In one
+/// piece, or a line of libtest's might come in between.
 pub fn left_out(check: &str, why: impl Display) {
-    let _ = writeln!(io::stderr(), "LEFT OUT: {check}: {why}");
+    let line = format!("LEFT OUT: {check}: {why}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// Runs `command` to its end, with no input and its output collected.
