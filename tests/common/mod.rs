@@ -1,6 +1,9 @@
 //! Builds the libc-free programs, starts them, and never waits for ever.
 #![allow(dead_code)]
 
+pub mod kernel;
+pub mod queue;
+
 use std::env;
 use std::fmt::Display;
 use std::io::{self, Read, Write};

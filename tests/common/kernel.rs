@@ -1,0 +1,257 @@
+//! What tests ask of the kernel beyond the library: signals, filters, limits,
+//! pipes, and a process of their own.
+
+use epore::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::any;
+use std::arch::global_asm;
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use syscalls::{Errno, Sysno, syscall};
+
+pub const SIGUSR1: i32 = 10;
+pub const SIGPIPE: i32 = 13;
+pub const SIGCONT: i32 = 18;
+pub const SIGSTOP: i32 = 19;
+
+const O_NONBLOCK: usize = 0o4000;
+const O_CLOEXEC: usize = 0o2000000;
+
+/// In the environment of a process that runs a single test.
+const ALONE: &str = "EPORE_TEST_ALONE";
+
+/// Whether this process was started for the sake of one test.
+pub fn is_alone() -> bool {
+    env::var_os(ALONE).is_some()
+}
+
+/// Runs `test`, the closure in a test function, in a process of its own: no other
+/// test opens descriptors there, and limits and signals are its own.
+pub fn alone<F: FnOnce()>(test: F) {
+    if is_alone() {
+        return test();
+    }
+    let output = super::run(&mut again::<F>());
+    let _ = io::stderr().write_all(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && stdout.contains("1 passed"),
+        "{}: {stdout}",
+        output.status
+    );
+}
+
+/// This program, to run the one test in which the closure `F` stands.
+pub fn again<F>() -> Command {
+    let path = any::type_name::<F>();
+    let test = path.trim_end_matches("::{{closure}}");
+    let (_crate, test) = test.split_once("::").expect("a test in a crate");
+    let mut command = super::through_runner(&env::current_exe().expect("this program"));
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(ALONE, "1");
+    command
+}
+
+pub fn thread_id() -> i32 {
+    // SAFETY: the call takes no argument.
+    unsafe { syscall!(Sysno::gettid) }.expect("a thread has an id") as i32
+}
+
+/// What a thread of this process does: `S` sleeps in the kernel, `R` runs.
+pub fn thread_state(id: i32) -> Option<char> {
+    state(&format!("/proc/self/task/{id}/stat"))
+}
+
+/// What another process does: `T` is stopped.
+pub fn process_state(id: u32) -> Option<char> {
+    state(&format!("/proc/{id}/stat"))
+}
+
+fn state(path: &str) -> Option<char> {
+    let stat = fs::read_to_string(path).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// A pipe, both ends non-blocking: where to read, where to write.
+pub fn pipe() -> (OwnedFd, OwnedFd) {
+    let mut ends = [0i32; 2];
+    let flags = O_NONBLOCK | O_CLOEXEC;
+    // SAFETY: the kernel writes two integers into `ends`.
+    unsafe { syscall!(Sysno::pipe2, ends.as_mut_ptr(), flags) }.expect("a pipe");
+    // SAFETY: the kernel has just opened it, for us alone.
+    let [read, write] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    (read, write)
+}
+
+/// The process's own descriptors; the one that lists them is always among them.
+pub fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("/proc").count()
+}
+
+pub fn is_closed_on_exec(source: &impl AsFd) -> bool {
+    const F_GETFD: usize = 1;
+    fcntl(source, F_GETFD) & 1 != 0
+}
+
+pub fn is_nonblocking(source: &impl AsFd) -> bool {
+    const F_GETFL: usize = 3;
+    fcntl(source, F_GETFL) & O_NONBLOCK != 0
+}
+
+fn fcntl(source: &impl AsFd, command: usize) -> usize {
+    // SAFETY: neither command takes an argument.
+    unsafe { syscall!(Sysno::fcntl, source.as_fd().as_raw_fd(), command) }.expect("an open file")
+}
+
+/// How many signals the handler has seen, in this process.
+pub static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count(_signal: i32) {
+    SIGNALS.fetch_add(1, Ordering::SeqCst);
+}
+
+#[repr(C)]
+struct Sigaction {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+// Where a handler returns to. On x86_64 every program brings its own; on aarch64
+// the kernel has one.
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".local epore_test_restorer",
+    "epore_test_restorer:",
+    "mov eax, 15", // rt_sigreturn
+    "syscall",
+);
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    ".local epore_test_restorer",
+    "epore_test_restorer:",
+    "mov x8, #139", // rt_sigreturn
+    "svc #0",
+);
+
+unsafe extern "C" {
+    fn epore_test_restorer();
+}
+
+/// Counts `signal` in [`SIGNALS`], and asks that interrupted calls be restarted:
+/// a wait never is.
+pub fn count_signal(signal: i32) {
+    set_action(signal, count as extern "C" fn(i32) as usize);
+}
+
+/// Undoes the handler, and what the standard library does about `SIGPIPE`.
+pub fn default_action(signal: i32) {
+    set_action(signal, 0);
+}
+
+fn set_action(signal: i32, handler: usize) {
+    const SA_RESTORER: u64 = 0x0400_0000;
+    const SA_RESTART: u64 = 0x1000_0000;
+    let action = Sigaction {
+        handler,
+        flags: SA_RESTORER | SA_RESTART,
+        restorer: epore_test_restorer as unsafe extern "C" fn() as usize,
+        mask: 0,
+    };
+    // SAFETY: the kernel reads `action`, laid out as it expects, with a mask of
+    // eight bytes; the handler only adds to an atomic.
+    unsafe { syscall!(Sysno::rt_sigaction, signal, &raw const action, 0, 8) }.expect("a signal");
+}
+
+/// Keeps `signal` pending for this thread.
+pub fn block_signal(signal: i32) {
+    const SIG_BLOCK: usize = 0;
+    let set = 1u64 << (signal - 1);
+    // SAFETY: the kernel reads the eight bytes of `set`.
+    unsafe { syscall!(Sysno::rt_sigprocmask, SIG_BLOCK, &raw const set, 0, 8) }.expect("a signal");
+}
+
+/// Sends `signal` to one thread of this process.
+pub fn signal_thread(thread: i32, signal: i32) {
+    // SAFETY: no memory; the thread is ours.
+    unsafe { syscall!(Sysno::tgkill, process::id(), thread, signal) }.expect("a thread of ours");
+}
+
+pub fn signal_process(process: u32, signal: i32) {
+    // SAFETY: no memory; the process is a child of ours that was not waited for.
+    unsafe { syscall!(Sysno::kill, process, signal) }.expect("a child of ours");
+}
+
+#[repr(C)]
+struct SockFilter {
+    code: u16,
+    jump_true: u8,
+    jump_false: u8,
+    k: u32,
+}
+
+#[repr(C)]
+struct SockFprog {
+    len: u16,
+    filter: *const SockFilter,
+}
+
+/// From now on `call` answers `errno` in this thread and in those it starts. A
+/// later filter's answer goes before an earlier one's.
+///
+/// An emulator that knows no filters answers `ENOSYS` or `EINVAL`.
+pub fn refuse(call: Sysno, errno: Errno) -> Result<(), Errno> {
+    const PR_SET_NO_NEW_PRIVS: usize = 38;
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const ALLOW: u32 = 0x7fff_0000;
+    const ERRNO: u32 = 0x0005_0000;
+
+    let step = |code, k| SockFilter {
+        code,
+        jump_true: 0,
+        jump_false: 0,
+        k,
+    };
+    let filter = [
+        step(LOAD_WORD, 0),
+        SockFilter {
+            jump_false: 1,
+            ..step(JUMP_IF_EQUAL, call as u32)
+        },
+        step(RETURN, ERRNO | errno.into_raw() as u32),
+        step(RETURN, ALLOW),
+    ];
+    let program = SockFprog {
+        len: filter.len() as u16,
+        filter: filter.as_ptr(),
+    };
+    // SAFETY: no memory; without new privileges nothing else of ours changes.
+    unsafe { syscall!(Sysno::prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }?;
+    // SAFETY: the kernel reads `program` and the steps it points to.
+    unsafe {
+        syscall!(
+            Sysno::seccomp,
+            SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const program
+        )
+    }?;
+    Ok(())
+}
+
+/// No descriptor of this number or above can be opened any more. For a process
+/// that is [`alone`].
+pub fn limit_descriptors(limit: u64) {
+    const RLIMIT_NOFILE: usize = 7;
+    let limits = [limit, limit];
+    // SAFETY: the kernel reads the two numbers.
+    unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, &raw const limits, 0) }
+        .expect("a lower limit");
+}
