@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::kernel::{self, SIGCONT, SIGSTOP, SIGUSR1};
+use common::kernel::{self, SIGCONT, SIGSTOP};
 use common::queue::{
-    Blocking, DEADLINE, Watchdog, expect_event, expect_events, expect_forgotten, expect_silence,
-    expect_tokens, look, queue,
+    Blocking, DEADLINE, Watchdog, expect_event, expect_forgotten, expect_silence, expect_tokens,
+    interrupted, look, queue,
 };
 use epore::{Events, Interest, Poll, Timer, Token, Waker};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -160,7 +160,6 @@ fn a_queue_moves_between_threads() {
 #[test]
 fn a_signal_ends_the_wait_with_eintr() {
     let _watchdog = Watchdog::new();
-    kernel::count_signal(SIGUSR1);
     // The last two take another system call, where there is one.
     for timeout in [
         None,
@@ -168,23 +167,10 @@ fn a_signal_ends_the_wait_with_eintr() {
         Some(DEADLINE + Duration::from_nanos(1)),
         Some(Duration::MAX),
     ] {
-        let (blocking, returned) = (Blocking::new(), AtomicBool::new(false));
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                // One that comes before the wait has begun ends nothing.
-                while !returned.load(Ordering::SeqCst) {
-                    kernel::signal_thread(blocking.wait_or(&returned), SIGUSR1);
-                    thread::sleep(Duration::from_millis(1));
-                }
-            });
-            blocking.announce();
-            let error = queue()
-                .poll(&mut Events::<1>::new(), timeout)
-                .expect_err("no event, but a signal");
-            returned.store(true, Ordering::SeqCst);
-            assert!(error.is_interrupted(), "{error}");
-            assert_eq!(error.reason(), None);
-        });
+        let mut queue = queue();
+        let error = interrupted(|| queue.poll(&mut Events::<1>::new(), timeout)).unwrap_err();
+        assert!(error.is_interrupted(), "{error}");
+        assert_eq!(error.reason(), None);
     }
     assert_ne!(kernel::SIGNALS.load(Ordering::SeqCst), 0);
 }
@@ -222,23 +208,11 @@ fn again<F>(_role: &F) -> std::process::Command {
 
 #[test]
 fn a_wait_that_a_signal_ended_can_be_begun_again() {
+    let _watchdog = Watchdog::new();
     let mut queue = queue();
     let waker = Waker::new(queue.registry(), Token(1)).unwrap();
-    let (blocking, returned) = (Blocking::new(), AtomicBool::new(false));
-    kernel::count_signal(SIGUSR1);
-    let _watchdog = Watchdog::new();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !returned.load(Ordering::SeqCst) {
-                kernel::signal_thread(blocking.wait_or(&returned), SIGUSR1);
-                thread::sleep(Duration::from_millis(1));
-            }
-            waker.wake().unwrap();
-        });
-        blocking.announce();
-        let mut events = Events::<4>::new();
-        queue.poll(&mut events, None).unwrap_err();
-        returned.store(true, Ordering::SeqCst);
-        assert_eq!(expect_events(&mut queue)[0].token(), Token(1));
-    });
+    let mut events = Events::<4>::new();
+    interrupted(|| queue.poll(&mut events, None)).unwrap_err();
+    waker.wake().unwrap();
+    expect_tokens(&mut queue, &[1]);
 }

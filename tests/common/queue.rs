@@ -1,5 +1,6 @@
 //! Waits on a queue that end at a deadline, and then say what was seen.
 
+use super::kernel::{self, SIGUSR1};
 use epore::{Event, EventBuffer, Events, Interest, Poll, Result, Token};
 use std::os::fd::AsFd;
 use std::process;
@@ -152,7 +153,7 @@ impl Blocking {
 
     /// Called by the thread, right before the call that blocks.
     pub fn announce(&self) {
-        self.0.store(super::kernel::thread_id(), Ordering::Release);
+        self.0.store(kernel::thread_id(), Ordering::Release);
     }
 
     /// Waits until the thread has announced itself and sleeps in the kernel; its id.
@@ -167,9 +168,28 @@ impl Blocking {
         let mut state = None;
         let asleep = super::wait_until(DEADLINE, || {
             let id = self.0.load(Ordering::Acquire);
-            state = super::kernel::thread_state(id);
+            state = kernel::thread_state(id);
             (state == Some('S') || returned.load(Ordering::SeqCst)).then_some(id)
         });
         asleep.unwrap_or_else(|| panic!("not blocked, but in state {state:?}"))
     }
+}
+
+/// What `wait` answers when signals come in until it has returned.
+pub fn interrupted<T>(wait: impl FnOnce() -> T) -> T {
+    kernel::count_signal(SIGUSR1);
+    let (blocking, returned) = (Blocking::new(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // One that comes before the wait has begun ends nothing, hence more.
+            while !returned.load(Ordering::SeqCst) {
+                kernel::signal_thread(blocking.wait_or(&returned), SIGUSR1);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        blocking.announce();
+        let answer = wait();
+        returned.store(true, Ordering::SeqCst);
+        answer
+    })
 }
