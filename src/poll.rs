@@ -241,7 +241,7 @@ impl Registry {
         interest: Interest,
     ) -> Result<()> {
         self.control(EPOLL_CTL_ADD, source.as_fd(), Some(event(token, interest)))
-            .map_err(|error| self.explain(error, source.as_fd().as_raw_fd(), Some(interest)))
+            .map_err(|error| self.explain(error, EPOLL_CTL_ADD, source.as_fd(), Some(interest)))
     }
 
     /// Changes the token and the interest of a source that is registered.
@@ -268,7 +268,7 @@ impl Registry {
         interest: Interest,
     ) -> Result<()> {
         self.control(EPOLL_CTL_MOD, source.as_fd(), Some(event(token, interest)))
-            .map_err(|error| self.explain(error, source.as_fd().as_raw_fd(), None))
+            .map_err(|error| self.explain(error, EPOLL_CTL_MOD, source.as_fd(), Some(interest)))
     }
 
     /// Watches `source` no more.
@@ -286,7 +286,7 @@ impl Registry {
     #[inline]
     pub fn deregister<S: AsFd + ?Sized>(&self, source: &S) -> Result<()> {
         self.control(EPOLL_CTL_DEL, source.as_fd(), None)
-            .map_err(|error| self.explain(error, source.as_fd().as_raw_fd(), None))
+            .map_err(|error| self.explain(error, EPOLL_CTL_DEL, source.as_fd(), None))
     }
 
     /// A second registry of the same queue, to be used elsewhere: by another
@@ -328,36 +328,42 @@ impl Registry {
         sys::epoll_ctl(self.epoll.as_fd(), op, source, event.as_ref())
     }
 
-    /// Says why the kernel refused; `registering` is the interest of a `register`.
+    /// Says why the kernel refused.
     #[cold]
     #[inline(never)]
-    fn explain(&self, error: Error, source: RawFd, registering: Option<Interest>) -> Error {
-        let itself = source == self.epoll.as_raw_fd();
-        error.because(match (error.errno(), registering) {
-            (Errno::EEXIST, _) => Some("the source is registered already: reregister it"),
-            (Errno::ENOENT, _) => Some("the source is not registered with this queue"),
-            (Errno::EPERM, _) => {
+    fn explain(
+        &self,
+        error: Error,
+        op: i32,
+        source: BorrowedFd<'_>,
+        interest: Option<Interest>,
+    ) -> Error {
+        error.because(match error.errno() {
+            Errno::EEXIST => Some("the source is registered already: reregister it"),
+            Errno::ENOENT => Some("the source is not registered with this queue"),
+            Errno::EPERM => {
                 Some("a regular file or a directory is always ready and cannot be polled")
             }
-            (Errno::EBADF, _) => {
-                Some("the source's descriptor is closed, or was opened with O_PATH")
-            }
-            (Errno::ELOOP, _) => Some("queues watch each other in a circle, or nest too deep"),
-            (Errno::ENOSPC, _) => {
+            Errno::EBADF => Some("the source's descriptor is closed, or was opened with O_PATH"),
+            Errno::ELOOP => Some("queues watch each other in a circle, or nest too deep"),
+            Errno::ENOSPC => {
                 Some("the user's limit is reached (/proc/sys/fs/epoll/max_user_watches)")
             }
-            (Errno::EINVAL, _) if itself => Some("a queue cannot watch itself"),
-            (Errno::EINVAL, Some(interest)) if !interest.is_exclusive() => {
+            Errno::EINVAL if source.as_raw_fd() == self.epoll.as_raw_fd() => {
                 Some("a queue cannot watch itself")
             }
-            (Errno::EINVAL, Some(interest)) if interest.is_priority() || interest.is_oneshot() => {
-                Some("an exclusive interest takes neither PRIORITY nor oneshot")
-            }
-            (Errno::EINVAL, Some(_)) => Some("an exclusive interest cannot be in another queue"),
-            (Errno::EINVAL, None) => Some(
+            Errno::EINVAL if op == EPOLL_CTL_MOD => Some(
                 "what is or becomes exclusive cannot be reregistered: \
                  deregister it, then register it",
             ),
+            Errno::EINVAL => Some(match interest.filter(|it| it.is_exclusive()) {
+                // By another descriptor: a clone of the registry.
+                None => "a queue cannot watch itself",
+                Some(it) if it.is_priority() || it.is_oneshot() => {
+                    "an exclusive interest takes neither PRIORITY nor oneshot"
+                }
+                Some(_) => "a queue cannot be watched exclusively",
+            }),
             _ => None,
         })
     }
