@@ -1,9 +1,22 @@
-# Reads the paths of the manifest, a line each, then the console: prints what became of
-# each program, and fails unless all of them passed.
+# Prints what became of each program, and fails unless all of them passed. Reads, by the
+# variable `part`: the manifest, in fields that end with a tab; what rustdoc printed while
+# it built the doc-tests; the console. `fault` is what was wrong with the machine.
 
 function wrong(what) { faults[++red] = what }
 
-FNR == NR { manifest[++expected] = $0; next }
+part == "manifest" {
+    split($0, field, "\t")
+    # Seconds and directory, assignments, and then the program.
+    for (i = 3; field[i] ~ /=/; i++) ;
+    manifest[++expected] = field[i]
+    if (field[i] ~ /^\/programs\/doc-/)
+        alone++
+    next
+}
+
+# Those that must not compile are done there. So are, if it were for rustdoc, those that
+# stand alone, but what it takes for their run is the collector's.
+part == "rustdoc" && /^test result: / { compiled += $4; next }
 
 $1 == "@up" { release = $2 }
 
@@ -24,7 +37,7 @@ $1 == "@start" {
     left_out++
     omission = $0
     sub(/.*LEFT OUT: /, "", omission)
-    omissions[++omitted] = name ": " omission
+    omissions[++omitted] = (name ? name ": " : "") omission
 }
 
 $1 == "@end" {
@@ -45,7 +58,6 @@ $1 == "@end" {
     else
         failed = 1
     row(name, passed, failed, ignored, left_out, $6)
-    all_passed += passed; all_failed += failed; all_ignored += ignored; time += $6
 }
 
 $1 == "@done" { done = $2 }
@@ -54,13 +66,18 @@ $0 == "exit code 0, power off" { off = 1 }
 function row(name, passed, failed, ignored, left_out, millis) {
     rows = rows sprintf("%-24s %6d %6d %7d %8d %8.1f s\n", \
         name, passed, failed, ignored, left_out, millis / 1000)
+    all_passed += passed; all_failed += failed; all_ignored += ignored; time += millis
 }
 
 END {
     if (ended != expected || done != expected)
         wrong("the manifest has " expected " programs, " ended + 0 " ended, and the init counts " done + 0)
+    if (fault)
+        wrong(fault)
     if (!off)
         wrong("the init did not come to its end")
+    if (compiled > alone)
+        row("doc, refused by rustc", compiled - alone, 0, 0, 0, 0)
     row("total", all_passed, all_failed, all_ignored, omitted, time)
     printf "\n%-24s %6s %6s %7s %8s %10s\n%s", \
         "on Linux " release, "passed", "failed", "ignored", "left out", "time", rows
