@@ -122,7 +122,7 @@ seconds() {
     printf '%d.%d' $(($1 / 1000)) $(($1 % 1000 / 100))
 }
 
-# boot INITRD SECONDS: prints the console, and leaves it in the file `$work/console`,
+# boot INITRD SECONDS [PARAMETER…]: prints the console, and leaves it in the file `$work/console`,
 # until the machine is off. Sets `booted` to the milliseconds until the first line that
 # is not the kernel's own, `took` to those until the end, and `fault` to what was wrong
 # with that end, if anything was.
@@ -133,7 +133,7 @@ boot() {
     exec {console}< <(
         exec timeout --foreground --kill-after=5 "$2" "${machine[@]}" \
             -kernel "$kernel" -initrd "$1" \
-            -append "console=$serial quiet panic=-1 rdinit=/init" </dev/null 2>&1
+            -append "console=$serial quiet panic=-1 rdinit=/init ${*:3}" </dev/null 2>&1
     )
     emulated=$!
     exec {log}>"$work/console"
