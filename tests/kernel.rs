@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 const MANIFEST: &str = "\
 120\t/home\tEPORE_DEMO=/programs/epore\t/tests/poll\t--quiet\t
-120\t/home\tEPORE_DEMO=/programs/epore\t/programs/doc-2\t
+120\t/home\tEPORE_DEMO=/programs/epore\t/programs/doc-tests-2\t
 ";
 
 const RUSTDOC: &str = "\
@@ -33,7 +33,7 @@ test c ... ok
 test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s
 
 @end 1 exited 0 after 1234 ms
-@start 2 /programs/doc-2
+@start 2 /programs/doc-tests-2
 @end 2 exited 0 after 56 ms
 @done 2
 exit code 0, power off
@@ -78,7 +78,7 @@ fn the_report_counts_every_test_and_names_what_was_left_out() {
         .collect();
     for expected in [
         "poll 2 0 1 1 1.2 s",
-        "/programs/doc-2 1 0 0 0 0.1 s",
+        "/programs/doc-tests-2 1 0 0 0 0.1 s",
         "doc, refused by rustc 1 0 0 0 0.0 s",
         "total 4 0 1 1 1.3 s",
         "LEFT OUT: poll: c: no such thing here",
@@ -120,12 +120,12 @@ fn the_report_is_red_when_anything_is_wrong() {
         ("no end", "@end 2 exited 0 after 56 ms\n", ""),
         (
             "a program in place of another",
-            "/programs/doc-2",
-            "/programs/doc-3",
+            "/programs/doc-tests-2",
+            "/programs/doc-tests-3",
         ),
         (
             "a program less",
-            "@start 2 /programs/doc-2\n@end 2 exited 0 after 56 ms\n@done 2",
+            "@start 2 /programs/doc-tests-2\n@end 2 exited 0 after 56 ms\n@done 2",
             "@done 1",
         ),
         (

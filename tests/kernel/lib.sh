@@ -50,6 +50,8 @@ apt-get() {
 work=$(mktemp -d)
 emulated=
 clean_up() {
+    # Who ends a group of processes may do so twice.
+    trap '' INT TERM HUP
     if [[ $emulated ]]; then
         kill "$emulated" 2>/dev/null || true
     fi

@@ -15,7 +15,7 @@ pub struct Failure(&'static str, Errno);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0, self.1)
+        write!(f, "{}: {}", self.0, self.1.name().unwrap_or("?"))
     }
 }
 
