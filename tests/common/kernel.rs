@@ -250,8 +250,12 @@ pub fn refuse(call: Sysno, errno: Errno) -> Result<(), Errno> {
 /// that is [`alone`].
 pub fn limit_descriptors(limit: u64) {
     const RLIMIT_NOFILE: usize = 7;
-    let limits = [limit, limit];
+    let mut limits = [0u64; 2];
+    let pointer = limits.as_mut_ptr();
+    // SAFETY: the kernel writes the two numbers, the soft limit and the hard.
+    unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, 0, pointer) }.expect("a limit");
+    limits[0] = limit;
+    let pointer = limits.as_ptr();
     // SAFETY: the kernel reads the two numbers.
-    unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, &raw const limits, 0) }
-        .expect("a lower limit");
+    unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, pointer, 0) }.expect("a lower limit");
 }

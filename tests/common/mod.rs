@@ -3,6 +3,7 @@
 
 pub mod kernel;
 pub mod queue;
+pub mod tcp;
 
 use std::env;
 use std::fmt::Display;
