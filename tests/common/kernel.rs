@@ -259,3 +259,10 @@ pub fn limit_descriptors(limit: u64) {
     // SAFETY: the kernel reads the two numbers.
     unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, pointer, 0) }.expect("a lower limit");
 }
+
+/// Gives up root's privileges, if there are any. For a process that is [`alone`].
+pub fn become_nobody() {
+    const NOBODY: usize = 65_534;
+    // SAFETY: no memory, and no thread but this one.
+    let _ = unsafe { syscall!(Sysno::setresuid, NOBODY, NOBODY, NOBODY) };
+}

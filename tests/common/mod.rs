@@ -68,41 +68,60 @@ pub fn build_runtime_programs(profile: Profile, hosted: bool) -> Option<PathBuf>
 
 /// The directory of the executables. Where there is no cargo, it may have been brought
 /// along: to the place where cargo would have made it.
-///
-/// Cargo's own lock on the target directory makes concurrent test programs wait for
-/// each other, and the second finds the work done.
 fn build(manifest: &str, profile: Profile, features: &[&str]) -> Option<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-    let manifest = Path::new(PACKAGE).join(manifest);
     let world = if features.is_empty() {
         "bare"
     } else {
         "hosted"
     };
-    let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(world);
     let (profile_name, directory) = match profile {
         Profile::Dev => ("dev", "debug"),
         Profile::Release => ("release", "release"),
     };
-    let executables = target_dir.join(target()).join(directory);
-    if !Path::new(&cargo).exists() || !manifest.exists() {
+    let executables = target_dir(world).join(target()).join(directory);
+    let Some(mut command) = cargo("build", manifest, world) else {
         return executables.exists().then_some(executables);
+    };
+    command
+        .args(["--bins", "--profile", profile_name])
+        .args(features);
+    let output = run_cargo(&mut command);
+    assert!(output.status.success(), "{command:?}: {output:#?}");
+    Some(executables)
+}
+
+fn target_dir(world: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(world)
+}
+
+/// Cargo at work on the package of `manifest`, for this test's target and in the
+/// target directory named `world`. `None`: there is no cargo.
+///
+/// Cargo's own lock on the target directory makes concurrent test programs wait for
+/// each other, and the second finds the work done.
+pub fn cargo(verb: &str, manifest: &str, world: &str) -> Option<Command> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let manifest = Path::new(PACKAGE).join(manifest);
+    if !Path::new(&cargo).exists() || !manifest.exists() {
+        return None;
     }
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--bins", "--locked", "--profile", profile_name])
-        .args(features)
-        .args(["--target", &target()])
+        .args([verb, "--locked", "--target", &target()])
         .arg("--target-dir")
-        .arg(&target_dir)
+        .arg(target_dir(world))
         .arg("--manifest-path")
         .arg(&manifest)
+        .env("CARGO_TERM_COLOR", "never")
         // Flags for the test program, such as coverage, are not for these.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    let output = finish_within(BUILD_DEADLINE, start(&mut command));
-    assert!(output.status.success(), "{command:?}: {output:#?}");
-    Some(executables)
+    Some(command)
+}
+
+/// Runs cargo to its end, with its output collected.
+pub fn run_cargo(command: &mut Command) -> Output {
+    finish_within(BUILD_DEADLINE, start(command))
 }
 
 /// The target of this test, and so of the programs it starts.
