@@ -221,8 +221,12 @@ fn reading_where_nothing_is_would_block() {
 
 #[test]
 fn writing_takes_what_there_is_room_for() {
+    const SO_SNDBUF: i32 = 7;
+    const SO_RCVBUF: i32 = 8;
     let (client, server) = tcp::pair();
-    let bytes: Vec<u8> = (0..32 << 20).map(|at| (at % 251) as u8).collect();
+    sys::setsockopt_int(client.as_fd(), sys::SOL_SOCKET, SO_SNDBUF, 1 << 16).unwrap();
+    sys::setsockopt_int(server.as_fd(), sys::SOL_SOCKET, SO_RCVBUF, 1 << 16).unwrap();
+    let bytes: Vec<u8> = (0..8 << 20).map(|at| (at % 251) as u8).collect();
     let mut written = client.write(&bytes).unwrap();
     assert!(written < bytes.len(), "all of {written} at once");
     let error = loop {
