@@ -34,21 +34,24 @@ impl Out {
         let length = mem::take(&mut self.length);
         write_all(self.descriptor, &self.buffer[..length]);
     }
-}
 
-impl fmt::Write for Out {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut text = text.as_bytes();
-        while !text.is_empty() {
+    pub fn put(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
             if self.length == self.buffer.len() {
                 self.flush();
             }
             let room = &mut self.buffer[self.length..];
-            let (now, later) = text.split_at(text.len().min(room.len()));
+            let (now, later) = bytes.split_at(bytes.len().min(room.len()));
             room[..now.len()].copy_from_slice(now);
             self.length += now.len();
-            text = later;
+            bytes = later;
         }
+    }
+}
+
+impl fmt::Write for Out {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes());
         Ok(())
     }
 }

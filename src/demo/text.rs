@@ -1,0 +1,117 @@
+//! Numbers and errors as text, without the weight of `core::fmt`.
+
+use crate::rt::Out;
+use core::time::Duration;
+use epore::Errno;
+
+/// The errors that a user may come to see. To print any error is to have the names
+/// of all in the executable, where they would be a quarter of it.
+const NAMES: [(Errno, &str); 11] = [
+    (Errno::EACCES, "EACCES (Permission denied)"),
+    (Errno::EADDRINUSE, "EADDRINUSE (Address already in use)"),
+    (
+        Errno::EADDRNOTAVAIL,
+        "EADDRNOTAVAIL (Cannot assign requested address)",
+    ),
+    (
+        Errno::EAFNOSUPPORT,
+        "EAFNOSUPPORT (Address family not supported)",
+    ),
+    (Errno::ECONNREFUSED, "ECONNREFUSED (Connection refused)"),
+    (Errno::ECONNRESET, "ECONNRESET (Connection reset by peer)"),
+    (Errno::EHOSTUNREACH, "EHOSTUNREACH (No route to host)"),
+    (Errno::EMFILE, "EMFILE (Too many open files)"),
+    (Errno::ENETUNREACH, "ENETUNREACH (Network is unreachable)"),
+    (Errno::EPIPE, "EPIPE (Broken pipe)"),
+    (Errno::ETIMEDOUT, "ETIMEDOUT (Connection timed out)"),
+];
+
+/// What text can be appended to.
+pub trait Text {
+    fn put(&mut self, bytes: &[u8]);
+
+    fn number(&mut self, number: u64) {
+        self.digits(number, 1);
+    }
+
+    /// With zeros in front, up to a width of 20.
+    fn digits(&mut self, mut number: u64, width: usize) {
+        let mut digits = [b'0'; 20];
+        let mut length = 0;
+        for digit in digits.iter_mut().rev() {
+            if number == 0 && length >= width {
+                break;
+            }
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+            length += 1;
+        }
+        self.put(digits.get(digits.len() - length..).unwrap_or_default());
+    }
+
+    fn error(&mut self, error: &epore::Error) {
+        self.put(error.syscall().as_bytes());
+        self.put(b": ");
+        match NAMES.iter().find(|(errno, _)| *errno == error.errno()) {
+            Some((_, name)) => self.put(name.as_bytes()),
+            None => {
+                self.put(b"errno ");
+                self.number(error.errno().into_raw() as u64);
+            }
+        }
+        if let Some(reason) = error.reason() {
+            self.put(b": ");
+            self.put(reason.as_bytes());
+        }
+    }
+
+    /// `1.001 s`, never more than has passed.
+    fn seconds(&mut self, duration: Duration) {
+        self.number(duration.as_secs());
+        self.put(b".");
+        self.digits(duration.subsec_millis().into(), 3);
+        self.put(b" s");
+    }
+
+    /// A stranger's text, of which nothing can move the cursor of a terminal.
+    fn harmless(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let visible = matches!(byte, b' '..=b'~');
+            self.put(&[if visible { *byte } else { b'.' }]);
+        }
+    }
+}
+
+impl Text for Out {
+    fn put(&mut self, bytes: &[u8]) {
+        Out::put(self, bytes);
+    }
+}
+
+/// Text in memory. What does not fit is left out.
+pub struct Draft<'a> {
+    room: &'a mut [u8],
+    length: usize,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(room: &'a mut [u8]) -> Self {
+        Self { room, length: 0 }
+    }
+
+    pub fn finish(self) -> &'a [u8] {
+        self.room.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Text for Draft<'_> {
+    #[inline(never)]
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.room.get_mut(self.length..).unwrap_or_default();
+        let length = room.len().min(bytes.len());
+        if let (Some(room), Some(bytes)) = (room.get_mut(..length), bytes.get(..length)) {
+            room.copy_from_slice(bytes);
+            self.length += length;
+        }
+    }
+}
