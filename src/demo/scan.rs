@@ -2,6 +2,7 @@
 //! generic, or unrolled for longer inputs than these.
 
 /// Splits at the first `mark`. Without one, everything stands before it.
+#[inline(never)]
 pub fn split(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
     match bytes.iter().position(|byte| *byte == mark) {
         Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..)),
@@ -10,6 +11,7 @@ pub fn split(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Whether it is that word, whose letters are small, in whatever case.
+#[inline(never)]
 pub fn is_word(bytes: &[u8], word: &[u8]) -> bool {
     bytes.len() == word.len()
         && bytes
@@ -19,6 +21,7 @@ pub fn is_word(bytes: &[u8], word: &[u8]) -> bool {
 }
 
 /// A number of digits alone, if it is small enough to count with.
+#[inline(never)]
 pub fn number(digits: &[u8], base: u8) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -1,11 +1,17 @@
 //! Links the executable as a program that needs the kernel alone. With `std` it is
 //! linked as usual.
 
+use std::path::Path;
+
 fn main() {
     println!("cargo::rerun-if-changed={}", file!());
     if std::env::var_os("CARGO_FEATURE_STD").is_some() {
         return;
     }
+    let script = Path::new(file!()).with_file_name("no_unwinding.ld");
+    let script = std::path::absolute(script).expect("a working directory");
+    println!("cargo::rerun-if-changed={}", script.display());
+    println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
     for argument in [
         // `_start` is ours.
         "-nostartfiles",
