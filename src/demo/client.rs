@@ -8,6 +8,7 @@ use super::text::{Draft, Text};
 use crate::rt::Out;
 use core::net::SocketAddr;
 use core::time::Duration;
+use epore::fd::AsFd;
 use epore::net::TcpStream;
 use epore::sys::{self, CLOCK_MONOTONIC};
 use epore::{Event, Interest, Registry, Token};
@@ -54,8 +55,9 @@ impl Client {
         };
         for (exchange, token) in client.exchanges.iter_mut().zip(1..) {
             let stream = TcpStream::connect(address)?;
-            registry.register(
-                &stream,
+            super::register(
+                registry,
+                stream.as_fd(),
                 Token(token),
                 Interest::READABLE | Interest::WRITABLE,
             )?;

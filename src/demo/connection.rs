@@ -8,6 +8,7 @@ use super::status::Status;
 use super::table::List;
 use core::ops::ControlFlow::{self, Break, Continue};
 use core::time::Duration;
+use epore::fd::AsFd;
 use epore::net::{Shutdown, TcpStream};
 use epore::{Event, Interest, Registry, Timer, Token};
 
@@ -86,7 +87,7 @@ impl Connection {
         registry: &Registry,
         token: Token,
     ) -> epore::Result<()> {
-        registry.register(&stream, token, INTEREST)?;
+        super::register(registry, stream.as_fd(), token, INTEREST)?;
         // An answer that waits for the acknowledgement of the one before is late.
         let _ = stream.set_nodelay(true);
         self.stream = Some(stream);
@@ -284,9 +285,12 @@ impl Connection {
 fn start_timer(delay: Duration, tools: &Tools<'_>) -> epore::Result<Timer> {
     let timer = Timer::new()?;
     timer.set(delay)?;
-    tools
-        .registry
-        .register(&timer, tools.delay, Interest::READABLE)?;
+    super::register(
+        tools.registry,
+        timer.as_fd(),
+        tools.delay,
+        Interest::READABLE,
+    )?;
     Ok(timer)
 }
 

@@ -1,5 +1,6 @@
 //! The demo: what is asked for on the command line, and the loop that does it.
 
+mod abi;
 mod address;
 mod answer;
 mod client;
@@ -18,15 +19,19 @@ use self::client::Client;
 use self::log::Log;
 use self::server::Server;
 use self::text::{Draft, Text};
-use crate::rt::{Args, Out};
+use crate::rt::{self, Args, Out};
 use core::net::{Ipv4Addr, SocketAddr};
-use epore::{Events, Poll};
+use epore::fd::BorrowedFd;
+use epore::{Events, Interest, Poll, Registry, Token};
 
 const USAGE: &[u8] = b"\
 usage: epore                  server and client in one thread: FINISHED after 5 s
        epore serve ADDR:PORT  the delay server: answers GET /<ms>/<message>
                               with <message>, after <ms> milliseconds
-       epore get ADDR:PORT    the client: five requests, with delays of 5 to 1 s
+       epore get ADDR:PORT [--trace]
+                              the client: five requests, with delays of 5 to 1 s;
+                              on stderr, every system call that it makes
+       epore abi              what this machine's kernel and epoll agree on
 
 ADDR is an IPv4 address, an IPv6 address in brackets, or localhost.
 ";
@@ -46,30 +51,61 @@ enum Job {
     Demonstrate,
     Serve(SocketAddr),
     Get(SocketAddr),
+    ShowAbi,
 }
 
 /// Does what `args` ask for, and returns the exit code.
 pub fn run(mut args: Args) -> u8 {
-    let job = match (args.next(), args.next(), args.next()) {
-        (None, ..) => Job::Demonstrate,
-        (Some("-h" | "--help"), None, _) => {
+    let given = [args.next(), args.next(), args.next(), args.next()];
+    let (job, traced) = match given {
+        [None, ..] => (Job::Demonstrate, false),
+        [Some("-h" | "--help"), None, ..] => {
             Out::stdout().put(USAGE);
             return 0;
         }
-        (Some(job @ ("serve" | "get")), Some(text), None) => match address::parse(text) {
-            Some(address) if job == "serve" => Job::Serve(address),
-            Some(address) => Job::Get(address),
+        [Some("abi"), None, ..] => (Job::ShowAbi, false),
+        [Some("serve"), Some(text), None, _] => match address::parse(text) {
+            Some(address) => (Job::Serve(address), false),
+            None => return misused(Some(text)),
+        },
+        [
+            Some("get"),
+            Some(text),
+            flag @ (None | Some("--trace")),
+            None,
+        ] => match address::parse(text) {
+            Some(address) => (Job::Get(address), flag.is_some()),
             None => return misused(Some(text)),
         },
         _ => return misused(None),
     };
-    match perform(job) {
+    let mut program = || match perform(job) {
         Ok(()) => 0,
         Err(failure) => {
             failure.report();
             1
         }
+    };
+    if traced {
+        trace(&mut program)
+    } else {
+        program()
     }
+}
+
+/// Runs `program`, and shows on standard error each system call as it comes back.
+fn trace(program: &mut dyn FnMut() -> u8) -> u8 {
+    let mut stderr = Out::stderr();
+    let ended = rt::trace(program, &mut |call| {
+        abi::show_call(&mut stderr, call);
+        stderr.flush();
+    });
+    ended.unwrap_or_else(|errno| {
+        stderr.put(b"epore: cannot trace: ");
+        stderr.errno(errno);
+        stderr.put(b"\n");
+        1
+    })
 }
 
 fn misused(address: Option<&str>) -> u8 {
@@ -84,6 +120,10 @@ fn misused(address: Option<&str>) -> u8 {
 }
 
 fn perform(job: Job) -> Result<(), Failure> {
+    if matches!(job, Job::ShowAbi) {
+        abi::show(&mut Out::stdout());
+        return Ok(());
+    }
     let queue = Poll::new().map_err(Failure::Queue)?;
     let mut log = Log {
         out: Out::stdout(),
@@ -92,7 +132,7 @@ fn perform(job: Job) -> Result<(), Failure> {
     let at = match job {
         Job::Demonstrate => Some((Ipv4Addr::LOCALHOST, 0).into()),
         Job::Serve(address) => Some(address),
-        Job::Get(_) => None,
+        Job::Get(_) | Job::ShowAbi => None,
     };
     let (mut server, mut of) = (None, None);
     if let Some(at) = at {
@@ -107,7 +147,7 @@ fn perform(job: Job) -> Result<(), Failure> {
     }
     let of = match job {
         Job::Demonstrate => of,
-        Job::Serve(_) => None,
+        Job::Serve(_) | Job::ShowAbi => None,
         Job::Get(address) => Some(address),
     };
     let mut client = None;
@@ -116,6 +156,17 @@ fn perform(job: Job) -> Result<(), Failure> {
         client = Some(Client::start(of, queue.registry(), &mut log).map_err(failed)?);
     }
     turn(queue, server, client, log)
+}
+
+/// [`Registry::register`], once: it is made to be inlined, which pays in a loop.
+#[inline(never)]
+fn register(
+    registry: &Registry,
+    source: BorrowedFd<'_>,
+    token: Token,
+    interest: Interest,
+) -> epore::Result<()> {
+    registry.register(&source, token, interest)
 }
 
 fn put_address(out: &mut Out, address: SocketAddr) {

@@ -9,6 +9,7 @@ use super::table::{CONNECTIONS, Id, List, Slot, Table};
 use crate::rt::Singleton;
 use core::net::SocketAddr;
 use core::time::Duration;
+use epore::fd::AsFd;
 use epore::net::{TcpListener, TcpStream};
 use epore::{Errno, Event, Interest, Registry, Timer, Token};
 
@@ -104,9 +105,21 @@ impl Server {
     pub fn start(address: SocketAddr, registry: &Registry) -> epore::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let clock = Timer::new()?;
-        registry.register(&listener, Source::Listener.token(), Interest::READABLE)?;
-        registry.register(&clock, Source::Clock.token(), Interest::READABLE)?;
-        let memory = MEMORY.take().expect("one server");
+        super::register(
+            registry,
+            listener.as_fd(),
+            Source::Listener.token(),
+            Interest::READABLE,
+        )?;
+        super::register(
+            registry,
+            clock.as_fd(),
+            Source::Clock.token(),
+            Interest::READABLE,
+        )?;
+        let Some(memory) = MEMORY.take() else {
+            panic!("a second server");
+        };
         Ok(Self {
             listener,
             accepting: true,
@@ -213,7 +226,8 @@ impl Server {
 
     fn resume(&mut self, registry: &Registry) {
         let token = Source::Listener.token();
-        let registered = registry.register(&self.listener, token, Interest::READABLE);
+        let registered =
+            super::register(registry, self.listener.as_fd(), token, Interest::READABLE);
         self.accepting = registered.is_ok();
     }
 

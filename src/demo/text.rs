@@ -6,8 +6,11 @@ use epore::Errno;
 
 /// The errors that a user may come to see. To print any error is to have the names
 /// of all in the executable, where they would be a quarter of it.
-const NAMES: [(Errno, &str); 11] = [
+const NAMES: [(Errno, &str); 14] = [
     (Errno::EACCES, "EACCES (Permission denied)"),
+    (Errno::EAGAIN, "EAGAIN (Try again)"),
+    (Errno::EINPROGRESS, "EINPROGRESS (Operation in progress)"),
+    (Errno::ENOSYS, "ENOSYS (No such system call)"),
     (Errno::EADDRINUSE, "EADDRINUSE (Address already in use)"),
     (
         Errno::EADDRNOTAVAIL,
@@ -49,19 +52,42 @@ pub trait Text {
         self.put(digits.get(digits.len() - length..).unwrap_or_default());
     }
 
+    /// With spaces in front, up to a width of three.
+    fn padded(&mut self, number: u64) {
+        for bound in [100, 10] {
+            if number < bound {
+                self.put(b" ");
+            }
+        }
+        self.number(number);
+    }
+
+    /// With zeros in front, up to a width.
+    fn hexadecimal(&mut self, number: u64, width: u32) {
+        let digits = (u64::BITS - number.leading_zeros()).div_ceil(4);
+        for place in (0..digits.max(width)).rev() {
+            let digit = (number >> (place * 4)) & 0xf;
+            self.put(&[b"0123456789abcdef"[digit as usize]]);
+        }
+    }
+
     fn error(&mut self, error: &epore::Error) {
         self.put(error.syscall().as_bytes());
         self.put(b": ");
-        match NAMES.iter().find(|(errno, _)| *errno == error.errno()) {
-            Some((_, name)) => self.put(name.as_bytes()),
-            None => {
-                self.put(b"errno ");
-                self.number(error.errno().into_raw() as u64);
-            }
-        }
+        self.errno(error.errno());
         if let Some(reason) = error.reason() {
             self.put(b": ");
             self.put(reason.as_bytes());
+        }
+    }
+
+    fn errno(&mut self, errno: Errno) {
+        match NAMES.iter().find(|(known, _)| *known == errno) {
+            Some((_, name)) => self.put(name.as_bytes()),
+            None => {
+                self.put(b"errno ");
+                self.number(errno.into_raw() as u64);
+            }
         }
     }
 

@@ -117,7 +117,13 @@ fn panic(info: &PanicInfo) -> ! {
 
     let mut stderr = Out::stderr();
     if claim(&PANICKED) {
-        let _ = writeln!(stderr, "{info}");
+        // Piece by piece: to format it whole takes the code for padding strings along.
+        if let Some(place) = info.location() {
+            stderr.put(b"panicked at ");
+            stderr.put(place.file().as_bytes());
+            let _ = writeln!(stderr, ":{}:{}:", place.line(), place.column());
+        }
+        let _ = writeln!(stderr, "{}", info.message());
     } else {
         // Formatting the message panicked, or would again.
         let _ = stderr.write_str("panicked while panicking\n");

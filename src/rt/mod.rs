@@ -5,8 +5,10 @@
 //! point, the panic handler and the memory functions that the compiler calls.
 //! Such a program has one thread and never another.
 
+mod machine;
 mod out;
 mod singleton;
+mod trace;
 
 #[cfg(feature = "std")]
 mod hosted;
@@ -22,8 +24,10 @@ mod memory;
 #[cfg(not(feature = "std"))]
 use bare as world;
 
+pub use machine::{Bytes, Machine, wait_for_two};
 pub use out::Out;
 pub use singleton::Singleton;
+pub use trace::{Call, trace};
 pub use world::Args;
 #[cfg(feature = "std")]
 pub use world::args;

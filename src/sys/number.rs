@@ -8,6 +8,8 @@ use syscalls::Sysno;
 pub struct Syscall {
     /// The name, as in section 2 of the man pages and in the kernel's tables.
     pub name: &'static str,
+    /// How many arguments it takes.
+    pub arguments: u8,
     /// The number on x86_64, or `None` where that architecture lacks the call.
     pub x86_64: Option<u32>,
     /// The number on aarch64, or `None` where that architecture lacks the call.
@@ -51,7 +53,7 @@ macro_rules! or_none {
 }
 
 macro_rules! table {
-    ($($name:ident $x86_64:tt $aarch64:tt)*) => {
+    ($($name:ident $arguments:literal $x86_64:tt $aarch64:tt)*) => {
         $(
             #[cfg(target_arch = "x86_64")]
             number!($name $x86_64);
@@ -65,6 +67,7 @@ macro_rules! table {
         pub const SYSCALLS: &[Syscall] = &[$(
             Syscall {
                 name: stringify!($name),
+                arguments: $arguments,
                 x86_64: or_none!($x86_64),
                 aarch64: or_none!($aarch64),
             },
@@ -73,32 +76,32 @@ macro_rules! table {
 }
 
 table! {
-    // name          x86_64  aarch64
-    accept4             288      242
-    bind                 49      200
-    clock_gettime       228      113
-    close                 3       57
-    connect              42      203
-    epoll_create1       291       20
-    epoll_ctl           233       21
-    epoll_pwait         281       22
-    epoll_pwait2        441      441
-    epoll_wait          232   absent
-    eventfd2            290       19
-    fcntl                72       25
-    getpeername          52      205
-    getsockname          51      204
-    getsockopt           55      209
-    listen               50      201
-    read                  0       63
-    sendto               44      206
-    setsockopt           54      208
-    shutdown             48      210
-    socket               41      198
-    timerfd_create      283       85
-    timerfd_gettime     287       87
-    timerfd_settime     286       86
-    write                 1       64
+    // name        arguments    x86_64  aarch64
+    accept4              4         288      242
+    bind                 3          49      200
+    clock_gettime        2         228      113
+    close                1           3       57
+    connect              3          42      203
+    epoll_create1        1         291       20
+    epoll_ctl            4         233       21
+    epoll_pwait          6         281       22
+    epoll_pwait2         6         441      441
+    epoll_wait           4         232   absent
+    eventfd2             2         290       19
+    fcntl                3          72       25
+    getpeername          3          52      205
+    getsockname          3          51      204
+    getsockopt           5          55      209
+    listen               2          50      201
+    read                 3           0       63
+    sendto               6          44      206
+    setsockopt           5          54      208
+    shutdown             2          48      210
+    socket               3          41      198
+    timerfd_create       2         283       85
+    timerfd_gettime      2         287       87
+    timerfd_settime      4         286       86
+    write                3           1       64
 }
 
 /// The name of a call of the table. `Sysno::name` knows it too, at the price of
