@@ -224,6 +224,27 @@ fn without_pwait2_a_long_timeout_neither_fails_nor_ends_nor_spins() {
 }
 
 #[test]
+fn without_pwait2_a_long_timeout_is_the_sum_of_its_parts() {
+    /// The longest wait in milliseconds: 24 days.
+    const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+    const TIMEOUT: usize = 3;
+    #[cfg(target_arch = "x86_64")]
+    const WAIT: Sysno = Sysno::epoll_wait;
+    #[cfg(not(target_arch = "x86_64"))]
+    const WAIT: Sysno = Sysno::epoll_pwait;
+
+    refused_with(Errno::ENOSYS, |queue| {
+        // Waits of that length seem to be over at once.
+        if let Err(why) = kernel::play(WAIT, TIMEOUT, i32::MAX) {
+            return common::left_out("waiting for months", format!("no filter: {why}"));
+        }
+        let rest = Duration::from_micros(20_500);
+        let elapsed = wait(queue, LONGEST * 3 + rest);
+        assert!(elapsed >= rest, "{elapsed:?}: the rest was not waited for");
+    });
+}
+
+#[test]
 fn without_pwait2_the_events_come_all_the_same() {
     refused_with(Errno::ENOSYS, |queue| {
         let waker = Waker::new(queue.registry(), Token(1)).unwrap();

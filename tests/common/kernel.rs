@@ -205,32 +205,64 @@ struct SockFprog {
 ///
 /// An emulator that knows no filters answers `ENOSYS` or `EINVAL`.
 pub fn refuse(call: Sysno, errno: Errno) -> Result<(), Errno> {
-    const PR_SET_NO_NEW_PRIVS: usize = 38;
-    const SECCOMP_SET_MODE_FILTER: usize = 1;
-    const LOAD_WORD: u16 = 0x20;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    const ALLOW: u32 = 0x7fff_0000;
-    const ERRNO: u32 = 0x0005_0000;
+    filter(&[
+        load(NUMBER),
+        unless(call as u32, 1),
+        step(RETURN, ERRNO | errno.into_raw() as u32),
+        step(RETURN, ALLOW),
+    ])
+}
 
-    let step = |code, k| SockFilter {
+/// As [`refuse`], but `call` answers 0, and only where its argument of that index,
+/// an `int`, is `value`.
+pub fn play(call: Sysno, argument: usize, value: i32) -> Result<(), Errno> {
+    const ARGUMENTS: u32 = 16;
+    filter(&[
+        load(NUMBER),
+        unless(call as u32, 3),
+        load(ARGUMENTS + 8 * argument as u32),
+        unless(value as u32, 1),
+        step(RETURN, ERRNO),
+        step(RETURN, ALLOW),
+    ])
+}
+
+/// Where the kernel shows a filter the number of the call.
+const NUMBER: u32 = 0;
+
+const RETURN: u16 = 0x06;
+const ALLOW: u32 = 0x7fff_0000;
+const ERRNO: u32 = 0x0005_0000;
+
+const fn step(code: u16, k: u32) -> SockFilter {
+    SockFilter {
         code,
         jump_true: 0,
         jump_false: 0,
         k,
-    };
-    let filter = [
-        step(LOAD_WORD, 0),
-        SockFilter {
-            jump_false: 1,
-            ..step(JUMP_IF_EQUAL, call as u32)
-        },
-        step(RETURN, ERRNO | errno.into_raw() as u32),
-        step(RETURN, ALLOW),
-    ];
+    }
+}
+
+const fn load(offset: u32) -> SockFilter {
+    const LOAD_WORD: u16 = 0x20;
+    step(LOAD_WORD, offset)
+}
+
+/// Skips so many steps unless `value` was loaded.
+const fn unless(value: u32, skipped: u8) -> SockFilter {
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    SockFilter {
+        jump_false: skipped,
+        ..step(JUMP_IF_EQUAL, value)
+    }
+}
+
+fn filter(steps: &[SockFilter]) -> Result<(), Errno> {
+    const PR_SET_NO_NEW_PRIVS: usize = 38;
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
     let program = SockFprog {
-        len: filter.len() as u16,
-        filter: filter.as_ptr(),
+        len: steps.len() as u16,
+        filter: steps.as_ptr(),
     };
     // SAFETY: no memory; without new privileges nothing else of ours changes.
     unsafe { syscall!(Sysno::prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }?;

@@ -9,8 +9,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Long enough for a slow emulator on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Long enough for a slow emulator on a busy machine; shorter than the deadline of
+/// a child process, so that it can say what it saw.
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 pub const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
 
