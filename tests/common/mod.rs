@@ -3,6 +3,7 @@
 
 pub mod kernel;
 pub mod queue;
+pub mod server;
 pub mod tcp;
 
 use std::env;
@@ -11,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::ptr;
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ use syscalls::{Sysno, syscall};
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Long enough for a slow emulator on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Building shares the processor with the other tests, and waits for their builds.
 const BUILD_DEADLINE: Duration = Duration::from_secs(600);
@@ -58,6 +60,11 @@ pub fn prebuilt_demo() -> Option<PathBuf> {
 /// Builds the demo as `cargo run` would. `None`: there is no cargo.
 pub fn build_demo(profile: Profile) -> Option<PathBuf> {
     build("Cargo.toml", profile, &[]).map(|directory| directory.join("epore"))
+}
+
+/// Builds the demo as a hosted program. `None`: there is no cargo.
+pub fn build_hosted_demo(profile: Profile) -> Option<PathBuf> {
+    build("Cargo.toml", profile, &["--features", "std"]).map(|directory| directory.join("epore"))
 }
 
 /// Builds the programs of `tests/rt`, with `std` or without. `None`: there is no cargo.
@@ -148,6 +155,11 @@ fn runner() -> String {
     env::var(format!("CARGO_TARGET_{target}_RUNNER")).unwrap_or_default()
 }
 
+/// Whether the demo runs in an emulator: slower, and in another program's memory.
+pub fn is_emulated() -> bool {
+    !runner().is_empty()
+}
+
 /// Says on the terminal, past libtest's capture, that a check was left out. In one
 /// piece, or a line of libtest's might come in between.
 pub fn left_out(check: &str, why: impl Display) {
@@ -177,6 +189,36 @@ pub fn close_at_start(command: &mut Command, descriptor: i32) {
     };
     // SAFETY: `close` is one system call, which may stand between fork and exec.
     unsafe { command.pre_exec(close) };
+}
+
+/// Has `command` start with room for so many descriptors.
+pub fn limit_descriptors(command: &mut Command, most: u64) {
+    let limit = move || {
+        descriptor_limit(Some([most, most]));
+        Ok(())
+    };
+    // SAFETY: `limit` is one system call, which may stand between fork and exec.
+    unsafe { command.pre_exec(limit) };
+}
+
+/// Lets this process have as many descriptors as it may, and says how many.
+pub fn raise_descriptor_limit() -> u64 {
+    let [_, hard] = descriptor_limit(None);
+    descriptor_limit(Some([hard, hard]));
+    hard
+}
+
+/// The limit on descriptors of this process, soft and hard, before it is set anew.
+fn descriptor_limit(new: Option<[u64; 2]>) -> [u64; 2] {
+    const RLIMIT_NOFILE: usize = 7;
+    const MYSELF: usize = 0;
+
+    let mut old = [0u64; 2];
+    let new = new.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the kernel reads the two words of `new`, if it is not null, and writes
+    // those of `old`, during the call only.
+    let _ = unsafe { syscall!(Sysno::prlimit64, MYSELF, RLIMIT_NOFILE, new, &raw mut old) };
+    old
 }
 
 /// Waits for the end of `child`, collecting of its output what is piped. One that
