@@ -44,7 +44,7 @@ exit code 0, power off
 fn report(name: &str, console: &str, fault: &str) -> Option<Output> {
     let awk = Path::new("/usr/bin/awk");
     if !awk.exists() {
-        common::left_out(name, "no awk");
+        common::left_out("a report on a console", "no awk");
         return None;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -10,12 +10,12 @@ fail() {
 arch=${1-}
 case $arch in
 aarch64)
-    debian=arm64 serial=ttyAMA0 emulator=qemu-system-arm
+    debian=arm64 serial=ttyAMA0 emulator=(qemu-system-arm)
     # A core of 2015, without the atomic instructions that came later.
     machine=(qemu-system-aarch64 -machine virt -cpu cortex-a57)
     ;;
 x86_64)
-    debian=amd64 serial=ttyS0 emulator='qemu-system-x86 seabios'
+    debian=amd64 serial=ttyS0 emulator=(qemu-system-x86 seabios)
     machine=(qemu-system-x86_64 -machine pc)
     ;;
 *) fail "usage: ${0##*/} aarch64|x86_64 …" ;;
@@ -32,7 +32,8 @@ export CARGO_TARGET_DIR=$cache/build
 # Flags meant for other builds.
 unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_ENCODED_RUSTDOCFLAGS
 
-if [[ $arch != "$(uname -m)" ]]; then
+host=$(uname -m)
+if [[ $arch != "$host" ]]; then
     # Debian's compiler: it has the other architecture's std as a package.
     PATH=/usr/bin:$PATH
     linker=CARGO_TARGET_${target^^}_LINKER
@@ -59,29 +60,22 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# check_tools: names everything that is missing, with the command that installs it.
+# check_tools: if anything is missing, names the commands that install it.
 check_tools() {
-    local missing=() cross=() std
-    command -v cpio >/dev/null || missing+=(cpio)
-    if [[ $arch != "$(uname -m)" ]]; then
+    local packages=() std
+    command -v cpio >/dev/null || packages+=(cpio)
+    command -v "${machine[0]}" >/dev/null || packages+=("${emulator[@]}")
+    if [[ $arch != "$host" ]]; then
         command -v "$arch-linux-gnu-gcc" >/dev/null ||
-            cross+=("gcc-${arch/_/-}-linux-gnu" "libc6-dev-$debian-cross")
+            packages+=("gcc-${arch/_/-}-linux-gnu" "libc6-dev-$debian-cross")
         std=$(rustc --print target-libdir --target "$target" 2>/dev/null) || std=
         [[ -x /usr/bin/cargo && -d $std ]] ||
-            cross+=(cargo-web rustc-web "libstd-rust-web-dev:$debian")
+            packages+=(cargo-web rustc-web "libstd-rust-web-dev:$debian")
     fi
-    if ((${#missing[@]} + ${#cross[@]})); then
-        if ((${#cross[@]})); then
-            echo "dpkg --add-architecture $debian && apt-get update"
-        fi
-        echo "apt-get install -y --no-install-recommends ${missing[*]} ${cross[*]}"
-    fi >"$work/commands"
-    if ! command -v "${machine[0]}" >/dev/null; then
-        echo "apt-get install -y --no-install-recommends -t bookworm-backports $emulator"
-    fi >>"$work/commands"
-    if [[ -s $work/commands ]]; then
-        cat "$work/commands" >&2
-        fail 'these commands install what is missing'
+    if ((${#packages[@]})); then
+        [[ $arch == "$host" ]] || echo "dpkg --add-architecture $debian && apt-get update" >&2
+        echo "apt-get install -y --no-install-recommends ${packages[*]}" >&2
+        fail 'not everything is there; this installs it'
     fi
 }
 
@@ -92,8 +86,7 @@ fetch_kernel() {
     name=$(apt-cache search --names-only "^linux-image-$series.*-cloud-$debian-unsigned\$" |
         cut -d' ' -f1 | sort -V | tail -n 1)
     [[ $name ]] || fail "apt knows no $debian cloud kernel of the series $series;" \
-        'it is in bookworm-backports, and for another architecture needs' \
-        "dpkg --add-architecture $debian && apt-get update"
+        "perhaps for want of: dpkg --add-architecture $debian && apt-get update"
     kernel=$cache/linux/${name#linux-image-}
     if [[ ! -e $kernel ]]; then
         # As the user who calls: apt's own may not write to the folder.
@@ -124,10 +117,10 @@ seconds() {
     printf '%d.%d' $(($1 / 1000)) $(($1 % 1000 / 100))
 }
 
-# boot INITRD SECONDS [PARAMETER…]: prints the console, and leaves it in the file `$work/console`,
-# until the machine is off. Sets `booted` to the milliseconds until the first line that
-# is not the kernel's own, `took` to those until the end, and `fault` to what was wrong
-# with that end, if anything was.
+# boot INITRD SECONDS [PARAMETER…]: prints the console, and leaves it in the file
+# `$work/console`, until the machine is off. Sets `booted` to the milliseconds until the
+# first line that is not the kernel's own, `took` to those until the end, and `fault` to
+# what was wrong with that end, if anything was.
 boot() {
     local line started now console log status=0
     booted=

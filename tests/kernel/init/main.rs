@@ -63,10 +63,10 @@ fn run_manifest() -> Result<()> {
 
     let mut release = [MaybeUninit::uninit(); 64];
     let release = read_file(c"/proc/sys/kernel/osrelease", &mut release)?;
-    let release = str::from_utf8(release).unwrap_or_default().trim_end();
+    let release = core::str::from_utf8(release).unwrap_or_default().trim_end();
     say(format_args!("@up {release}"));
 
-    let manifest = MANIFEST.take().map_or(&mut [][..], |room| room);
+    let manifest = MANIFEST.take().expect("the first to ask");
     let manifest = read_file(c"/manifest", manifest)?;
     let mut done = 0;
     for line in manifest.split_inclusive(|&byte| byte == b'\n') {
@@ -190,6 +190,7 @@ fn uptime() -> Result<Duration> {
 fn supervise(child: &Child, output: &mut Output, limit: Duration) -> Result<bool> {
     const OUTPUT: Token = Token(0);
     const ENDED: Token = Token(1);
+    const LATE: Token = Token(2);
 
     let mut queue = Poll::new()?;
     let timer = Timer::new()?;
@@ -197,7 +198,7 @@ fn supervise(child: &Child, output: &mut Output, limit: Duration) -> Result<bool
     let registry = queue.registry();
     registry.register(&output.pipe, OUTPUT, Interest::READABLE)?;
     registry.register(child, ENDED, Interest::READABLE)?;
-    registry.register(&timer, Token(2), Interest::READABLE)?;
+    registry.register(&timer, LATE, Interest::READABLE)?;
 
     let mut in_time = true;
     let mut events = Events::<3>::new();
@@ -211,11 +212,12 @@ fn supervise(child: &Child, output: &mut Output, limit: Duration) -> Result<bool
                     }
                 }
                 ENDED => return Ok(in_time),
-                _ => {
+                LATE => {
                     in_time = false;
                     queue.registry().deregister(&timer)?;
                     sys::kill_all_others();
                 }
+                token => unreachable!("nobody registered {token:?}"),
             }
         }
     }
