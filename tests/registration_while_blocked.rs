@@ -189,11 +189,11 @@ fn a_storm_of_registrations_loses_nothing() {
     let mut queue = queue();
     let registry = queue.registry().try_clone().unwrap();
     let finished = Waker::new(&registry, Token(usize::MAX)).unwrap();
-    let left = AtomicUsize::new(THREADS);
+    let all_seen = AtomicBool::new(false);
 
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (registry, left, finished) = (&registry, &left, &finished);
+            let (registry, all_seen, finished) = (&registry, &all_seen, &finished);
             scope.spawn(move || {
                 let (near, mut far) = UnixStream::pair().unwrap();
                 for _ in 0..ROUNDS {
@@ -209,10 +209,9 @@ fn a_storm_of_registrations_loses_nothing() {
                     .register(&near, Token(thread), Interest::READABLE.oneshot())
                     .unwrap();
                 far.write_all(b"x").unwrap();
-                left.fetch_sub(1, Ordering::SeqCst);
                 finished.wake().unwrap();
                 // Open until the event was seen.
-                while left.load(Ordering::SeqCst) != usize::MAX {
+                while !all_seen.load(Ordering::SeqCst) {
                     thread::sleep(Duration::from_millis(1));
                 }
             });
@@ -228,6 +227,6 @@ fn a_storm_of_registrations_loses_nothing() {
                 }
             }
         }
-        left.store(usize::MAX, Ordering::SeqCst);
+        all_seen.store(true, Ordering::SeqCst);
     });
 }
