@@ -9,7 +9,7 @@ part == "manifest" {
     # Seconds and directory, assignments, and then the program.
     for (i = 3; field[i] ~ /=/; i++) ;
     manifest[++expected] = field[i]
-    if (field[i] ~ /^\/programs\/doc-tests-/)
+    if (field[i] ~ /^\/programs\/doc-tests/)
         alone++
     next
 }
