@@ -1,0 +1,1117 @@
+//! arch-notes.md against the `syscalls` crate, the compiler and the running kernel.
+//!
+//! Each table is read from the document and every row of it checked; a row that no
+//! check knows fails too. What stands in prose is in [`STATEMENTS`] as far as it
+//! holds a number, and what names a test names one that exists.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use epore::net::{TcpListener, TcpStream};
+use epore::sys::{self, EpollEvent, Itimerspec, SockAddr, Timespec};
+use epore::{Errno, Result};
+
+mod common;
+
+const NOTES: &str = include_str!("../arch-notes.md");
+
+/// Sentences with numbers in them, to the letter, and what proves each: a test, a
+/// table, or the source that the text names.
+const STATEMENTS: &[(&str, &str)] = &[
+    (
+        "A result from -4095 to -1 is the negated error number",
+        "notes::an_error_comes_back_negated",
+    ),
+    (
+        "From 424 on, a new call has the same number everywhere",
+        "notes::new_calls_have_one_number",
+    ),
+    (
+        "32-bit x86 programs, whose 64-bit integers need an alignment of 4 only",
+        "source: Linux, include/uapi/linux/eventpoll.h",
+    ),
+    ("tokens that use all 64 bits", "abi::"),
+    ("`[source: rustc, error E0793]`", "source: rustc"),
+    (
+        "A signal set is 8 bytes to the kernel, signal `n` at bit `n - 1`",
+        "table: The waits",
+    ),
+    (
+        "A fraction cut off turns 100 µs into a busy loop",
+        "timeouts::",
+    ),
+    ("`[source: rustc with opt-level 3;", "source: rustc"),
+    (
+        "the longest that fits is a little under 25 days",
+        "notes::the_longest_timeout_is_a_little_under_25_days",
+    ),
+];
+
+/// The test sources that a statement may name.
+const SOURCES: &[(&str, &str)] = &[
+    ("abi", include_str!("abi.rs")),
+    ("interest", include_str!("interest.rs")),
+    ("notes", include_str!("notes.rs")),
+    ("poll", include_str!("poll.rs")),
+    ("timeouts", include_str!("timeouts.rs")),
+    ("waker", include_str!("waker.rs")),
+];
+
+/// The rows of the table whose first column is headed `head`, below its rule.
+fn table(head: &str) -> Vec<Vec<String>> {
+    let mut lines = NOTES
+        .lines()
+        .skip_while(|line| cells(line).first() != Some(&head.to_owned()));
+    assert!(lines.next().is_some(), "no table is headed {head:?}");
+    let rows: Vec<_> = lines
+        .skip(1)
+        .map_while(|line| line.starts_with('|').then(|| cells(line)))
+        .collect();
+    assert!(!rows.is_empty(), "the table headed {head:?} is empty");
+    rows
+}
+
+fn cells(line: &str) -> Vec<String> {
+    let inner = line
+        .trim()
+        .strip_prefix('|')
+        .and_then(|line| line.strip_suffix('|'));
+    inner.map_or_else(Vec::new, |inner| {
+        inner
+            .split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect()
+    })
+}
+
+/// Compares each row's last cell with what `answer` makes of the others, and shows
+/// all that differ.
+fn check_rows(head: &str, answer: impl Fn(&[&str]) -> String) {
+    let wrong: Vec<_> = table(head)
+        .iter()
+        .filter_map(|row| {
+            let (said, asked) = row.split_last().expect("a row has cells");
+            let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+            let found = answer(&asked);
+            (*said != found).then(|| format!("{asked:?}: the notes say {said}, found {found}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// `ok`, or the name of the errno.
+fn outcome<T>(result: Result<T>) -> String {
+    named(result.map_err(|error| error.errno()))
+}
+
+fn named<T>(result: core::result::Result<T, Errno>) -> String {
+    result.map_or_else(name, |_| "ok".to_owned())
+}
+
+fn name(errno: Errno) -> String {
+    errno
+        .name()
+        .map_or_else(|| format!("{errno:?}"), str::to_owned)
+}
+
+fn number<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text:?} is no number: {error:?}"))
+}
+
+fn queue() -> OwnedFd {
+    sys::epoll_create1(sys::EPOLL_CLOEXEC).unwrap()
+}
+
+fn ctl(queue: &impl AsFd, op: i32, fd: &impl AsFd, events: u32) -> Result<()> {
+    sys::epoll_ctl(
+        queue.as_fd(),
+        op,
+        fd.as_fd(),
+        Some(&EpollEvent::new(events, 0)),
+    )
+}
+
+fn add(queue: &impl AsFd, fd: &impl AsFd, events: u32) -> Result<()> {
+    ctl(queue, sys::EPOLL_CTL_ADD, fd, events)
+}
+
+/// How many events are there now.
+fn look(queue: &impl AsFd) -> usize {
+    let mut room = [MaybeUninit::uninit(); 8];
+    sys::epoll_wait(queue.as_fd(), &mut room, 0).unwrap().len()
+}
+
+fn pipe() -> (PipeReader, PipeWriter) {
+    io::pipe().unwrap()
+}
+
+fn eventfd(value: u32) -> OwnedFd {
+    sys::eventfd2(value, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap()
+}
+
+/// Makes the call of the table `convention` with the registers of this
+/// architecture, so that a wrong row cannot hide behind a wrong copy of it.
+macro_rules! convention {
+    ($instruction:literal, $number:tt $first:tt $second:tt $third:tt $fourth:tt $fifth:tt $sixth:tt,
+     $result:tt, $lost:literal $(, $clobber:tt)*) => {
+        fn call_by_the_table(number: usize, arguments: [usize; 6]) -> usize {
+            let result;
+            // SAFETY: the one caller passes what its own buffer and descriptors are.
+            unsafe {
+                core::arch::asm!(
+                    $instruction,
+                    in($number) number,
+                    in($first) arguments[0],
+                    in($second) arguments[1],
+                    in($third) arguments[2],
+                    in($fourth) arguments[3],
+                    in($fifth) arguments[4],
+                    in($sixth) arguments[5],
+                    lateout($result) result,
+                    $(lateout($clobber) _,)*
+                    options(nostack),
+                );
+            }
+            result
+        }
+
+        const BY_THE_TABLE: [&str; 10] = [
+            concat!("`", $instruction, "`"),
+            concat!("`", $number, "`"),
+            concat!("`", $first, "`"),
+            concat!("`", $second, "`"),
+            concat!("`", $third, "`"),
+            concat!("`", $fourth, "`"),
+            concat!("`", $fifth, "`"),
+            concat!("`", $sixth, "`"),
+            concat!("`", $result, "`"),
+            $lost,
+        ];
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+convention!("syscall", "rax" "rdi" "rsi" "rdx" "r10" "r8" "r9", "rax", "`rcx`, `r11`", "rcx", "r11");
+#[cfg(target_arch = "aarch64")]
+convention!("svc 0", "x8" "x0" "x1" "x2" "x3" "x4" "x5", "x0", "nothing");
+
+/// The column of this architecture in a table that has one for each.
+const COLUMN: usize = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
+
+#[test]
+fn the_calling_convention_is_the_one_of_the_table() {
+    let rows = table("convention");
+    let column: Vec<&str> = rows.iter().map(|row| row[COLUMN].as_str()).collect();
+    assert_eq!(column, BY_THE_TABLE);
+
+    // Six arguments that all matter: a wait on a queue that is ready, with a mask.
+    let (queue, ready) = (queue(), eventfd(1));
+    add(&queue, &ready, sys::EPOLLIN).unwrap();
+    let mut room = [MaybeUninit::<EpollEvent>::uninit(); 2];
+    let mask = 0u64;
+    let (epfd, start) = (queue.as_raw_fd() as usize, room.as_mut_ptr() as usize);
+    for (size, answer) in [(8, 1), (16, -(Errno::EINVAL.into_raw() as isize))] {
+        let arguments = [
+            epfd,
+            start,
+            2,
+            -1isize as usize,
+            &raw const mask as usize,
+            size,
+        ];
+        let pwait = syscalls::Sysno::epoll_pwait as usize;
+        assert_eq!(call_by_the_table(pwait, arguments) as isize, answer);
+    }
+}
+
+#[test]
+fn an_error_comes_back_negated() {
+    // SAFETY: close takes no pointer, and this descriptor cannot exist.
+    let raw = unsafe { syscalls::raw_syscall!(syscalls::Sysno::close, -1isize) };
+    assert_eq!(raw as isize, -(Errno::EBADF.into_raw() as isize));
+    assert_eq!(Errno::from_ret(-4095isize as usize), Err(Errno::new(4095)));
+    assert_eq!(
+        Errno::from_ret(-4096isize as usize),
+        Ok(-4096isize as usize)
+    );
+    assert_eq!(Errno::from_ret(-1isize as usize), Err(Errno::EPERM));
+}
+
+#[test]
+fn the_kernel_fills_no_more_than_it_says() {
+    let (queue, ready) = (queue(), eventfd(1));
+    add(&queue, &ready, sys::EPOLLIN).unwrap();
+    let mut room = [MaybeUninit::new(EpollEvent::new(0x55aa_55aa, 0x55aa_55aa_55aa_55aa)); 4];
+    assert_eq!(
+        sys::epoll_wait(queue.as_fd(), &mut room, 0).unwrap().len(),
+        1
+    );
+    for untouched in &room[1..] {
+        // SAFETY: it was initialised above.
+        let untouched = unsafe { untouched.assume_init() };
+        assert_eq!(
+            untouched,
+            EpollEvent::new(0x55aa_55aa, 0x55aa_55aa_55aa_55aa)
+        );
+    }
+}
+
+/// The numbers of `call` in the tables of the `syscalls` crate, as the notes write
+/// them.
+fn numbers(call: &str) -> [String; 2] {
+    let absent = || "absent".to_owned();
+    [
+        syscalls::x86_64::Sysno::from_str(call).map_or_else(|()| absent(), |n| n.id().to_string()),
+        syscalls::aarch64::Sysno::from_str(call).map_or_else(|()| absent(), |n| n.id().to_string()),
+    ]
+}
+
+#[test]
+fn the_numbers_are_those_of_both_architectures() {
+    let rows = table("call");
+    for row in rows.iter().chain(&table("obsolete call")) {
+        assert_eq!(row[1..], numbers(&row[0]), "{}", row[0]);
+    }
+    let listed: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    let made: Vec<_> = sys::SYSCALLS.iter().map(|call| call.name).collect();
+    assert_eq!(
+        listed, made,
+        "the notes list exactly the calls that the library makes"
+    );
+}
+
+#[test]
+fn new_calls_have_one_number() {
+    let mut compared = 0;
+    for call in syscalls::x86_64::Sysno::iter().filter(|call| (424..512).contains(&call.id())) {
+        let [x86_64, aarch64] = numbers(call.name());
+        if aarch64 != "absent" {
+            assert_eq!(x86_64, aarch64, "{call}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "only {compared} calls compared");
+    assert_ne!(
+        numbers("statx")[0],
+        numbers("statx")[1],
+        "the last of the old ones differ"
+    );
+}
+
+/// `struct epoll_event` as either architecture has it, whatever this one is.
+mod layout {
+    #[repr(C, packed)]
+    pub struct Packed {
+        pub events: u32,
+        pub data: u64,
+    }
+    #[repr(C)]
+    pub struct Plain {
+        pub events: u32,
+        pub data: u64,
+    }
+}
+
+/// A drawing of `struct epoll_event`, as the notes have it.
+fn drawing(heading: &str, size: usize, align: usize, data: usize) -> String {
+    let attribute = if align == 1 { " (packed)" } else { "" };
+    let ruler = "+----".repeat(size) + "+";
+    let bytes: String = (0..size).map(|byte| format!("{byte:>2}   ")).collect();
+    let field = |name: &str, bytes: usize| format!("| {name:<width$}", width = bytes * 5 - 2);
+    let mut fields = field("events", 4);
+    if data > 4 {
+        fields += &field("(never written)", data - 4);
+    }
+    fields += &field("data", size - data);
+    format!(
+        "{heading}: {size} bytes, align {align}{attribute}\n\n{}\n{ruler}\n{fields}|\n{ruler}\n",
+        bytes.trim_end()
+    )
+}
+
+#[test]
+fn epoll_event_is_laid_out_as_drawn() {
+    use layout::{Packed, Plain};
+    let packed = [
+        mem::size_of::<Packed>(),
+        mem::align_of::<Packed>(),
+        mem::offset_of!(Packed, data),
+    ];
+    let plain = [
+        mem::size_of::<Plain>(),
+        mem::align_of::<Plain>(),
+        mem::offset_of!(Plain, data),
+    ];
+    assert_eq!(
+        mem::offset_of!(Packed, events) + mem::offset_of!(Plain, events),
+        0
+    );
+    for (heading, [size, align, data]) in [("x86_64", packed), ("aarch64", plain)] {
+        let drawing = drawing(heading, size, align, data);
+        assert!(NOTES.contains(&drawing), "not in the notes:\n{drawing}");
+    }
+
+    let here = if cfg!(target_arch = "x86_64") {
+        packed
+    } else {
+        plain
+    };
+    assert_eq!(
+        here[..2],
+        [mem::size_of::<EpollEvent>(), mem::align_of::<EpollEvent>()]
+    );
+
+    // What the kernel writes, byte by byte.
+    let (queue, ready) = (queue(), eventfd(1));
+    let event = EpollEvent::new(sys::EPOLLIN, 0x0123_4567_89ab_cdef);
+    sys::epoll_ctl(
+        queue.as_fd(),
+        sys::EPOLL_CTL_ADD,
+        ready.as_fd(),
+        Some(&event),
+    )
+    .unwrap();
+    let mut bytes = [0x55u8; 64];
+    let start = (16 - bytes.as_ptr() as usize % 16) % 16;
+    let wait = syscalls::Sysno::epoll_pwait;
+    let at = bytes[start..].as_mut_ptr();
+    // SAFETY: there is room for one event from `at` on.
+    let count = unsafe { syscalls::syscall!(wait, queue.as_raw_fd(), at, 1, 0, 0, 8) };
+    assert_eq!(count, Ok(1));
+    let [size, _, data] = here;
+    let bytes = &bytes[start..];
+    assert_eq!(bytes[..4], sys::EPOLLIN.to_ne_bytes());
+    assert!(
+        bytes[4..data].iter().all(|&byte| byte == 0x55),
+        "{bytes:x?}"
+    );
+    assert_eq!(bytes[data..size], 0x0123_4567_89ab_cdefu64.to_ne_bytes());
+    assert!(bytes[size..].iter().all(|&byte| byte == 0x55), "{bytes:x?}");
+}
+
+#[test]
+fn the_other_structs_are_laid_out_as_the_table_says() {
+    let found: BTreeMap<_, _> = [
+        ("timespec.tv_sec", (mem::offset_of!(Timespec, tv_sec), 8)),
+        ("timespec.tv_nsec", (mem::offset_of!(Timespec, tv_nsec), 8)),
+        (
+            "itimerspec.it_interval",
+            (
+                mem::offset_of!(Itimerspec, it_interval),
+                mem::size_of::<Timespec>(),
+            ),
+        ),
+        (
+            "itimerspec.it_value",
+            (
+                mem::offset_of!(Itimerspec, it_value),
+                mem::size_of::<Timespec>(),
+            ),
+        ),
+    ]
+    .into();
+    let mut checked = 0;
+    for row in table("struct")
+        .iter()
+        .filter(|row| !row[0].starts_with("sockaddr"))
+    {
+        let said = (number::<usize>(&row[2]), number::<usize>(&row[3]));
+        assert_eq!(
+            found.get(format!("{}.{}", row[0], row[1]).as_str()),
+            Some(&said),
+            "{row:?}"
+        );
+        checked += 1;
+    }
+    assert_eq!(checked, found.len());
+}
+
+#[test]
+fn addresses_are_laid_out_as_the_table_says() {
+    let v4 = std::net::SocketAddrV4::new([127, 2, 3, 4].into(), 0x1f90);
+    let v6 = std::net::SocketAddrV6::new(0x2001_0db8_u128.into(), 0x1f91, 0x000a_bcde, 7);
+    let (raw_v4, raw_v6) = (
+        SockAddr::from(core::net::SocketAddr::V4(v4)),
+        SockAddr::from(core::net::SocketAddr::V6(v6)),
+    );
+    let mut ends = BTreeMap::new();
+    for row in table("struct")
+        .iter()
+        .filter(|row| row[0].starts_with("sockaddr"))
+    {
+        let (at, size) = (number::<usize>(&row[2]), number::<usize>(&row[3]));
+        let raw = if row[0] == "sockaddr_in" {
+            &raw_v4
+        } else {
+            &raw_v6
+        };
+        let expected: Vec<u8> = match row[1].as_str() {
+            "sin_family" => sys::AF_INET.to_ne_bytes().into(),
+            "sin_port" => v4.port().to_be_bytes().into(),
+            "sin_addr" => v4.ip().octets().into(),
+            "sin_zero" => [0; 8].into(),
+            "sin6_family" => sys::AF_INET6.to_ne_bytes().into(),
+            "sin6_port" => v6.port().to_be_bytes().into(),
+            "sin6_flowinfo" => v6.flowinfo().to_be_bytes().into(),
+            "sin6_addr" => v6.ip().octets().into(),
+            "sin6_scope_id" => v6.scope_id().to_ne_bytes().into(),
+            field => panic!("no such field: {field}"),
+        };
+        assert_eq!(raw.as_bytes()[at..at + size], expected, "{row:?}");
+        ends.insert(row[0].clone(), at + size);
+    }
+    assert_eq!(ends["sockaddr_in"], raw_v4.as_bytes().len());
+    assert_eq!(ends["sockaddr_in6"], raw_v6.as_bytes().len());
+
+    // The kernel reads it the same way: it listens at the address that was meant.
+    let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let seen = std::net::TcpListener::from(listener);
+    let stream = TcpStream::connect(seen.local_addr().unwrap()).unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), seen.local_addr().unwrap());
+}
+
+#[test]
+fn the_flags_have_the_values_of_the_table() {
+    macro_rules! values {
+        ($($name:ident)*) => {
+            BTreeMap::from([$((stringify!($name), i64::from(sys::$name))),*])
+        };
+    }
+    let flags = values! {
+        EPOLLIN EPOLLPRI EPOLLOUT EPOLLERR EPOLLHUP EPOLLRDNORM EPOLLRDBAND EPOLLWRNORM
+        EPOLLWRBAND EPOLLMSG EPOLLRDHUP EPOLLEXCLUSIVE EPOLLWAKEUP EPOLLONESHOT EPOLLET
+    };
+    let constants = values! {
+        EPOLL_CTL_ADD EPOLL_CTL_DEL EPOLL_CTL_MOD EPOLL_CLOEXEC EFD_CLOEXEC EFD_NONBLOCK
+        EFD_SEMAPHORE TFD_CLOEXEC TFD_NONBLOCK TFD_TIMER_ABSTIME SOCK_STREAM SOCK_NONBLOCK
+        SOCK_CLOEXEC MSG_NOSIGNAL CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_BOOTTIME
+    };
+    for (head, values) in [("flag", flags), ("constant", constants)] {
+        let rows = table(head);
+        assert_eq!(rows.len(), values.len());
+        for row in rows {
+            let said = match row[1].strip_prefix("0x") {
+                Some(digits) => i64::from_str_radix(digits, 16).unwrap(),
+                None => number(&row[1]),
+            };
+            assert_eq!(values.get(row[0].as_str()), Some(&said), "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn flags_are_reported_as_the_table_says() {
+    // A stream with urgent data, room, and a peer that is gone shows them all.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    let all = !(sys::EPOLLEXCLUSIVE | sys::EPOLLONESHOT | sys::EPOLLET);
+    let queue = queue();
+    add(&queue, &stream, all).unwrap();
+    const MSG_OOB: i32 = 1;
+    sys::sendto(peer.as_fd(), b"!", MSG_OOB).unwrap();
+    peer.shutdown(std::net::Shutdown::Both).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let (broken, pipe_writer) = pipe();
+    drop(broken);
+    add(&queue, &pipe_writer, all).unwrap();
+
+    let mut seen = 0;
+    let complete = common::wait_until(Duration::from_secs(10), || {
+        let mut room = [MaybeUninit::uninit(); 4];
+        for event in sys::epoll_wait(queue.as_fd(), &mut room, 0).unwrap() {
+            seen |= event.events();
+        }
+        (seen & (sys::EPOLLHUP | sys::EPOLLRDHUP | sys::EPOLLPRI)
+            == sys::EPOLLHUP | sys::EPOLLRDHUP | sys::EPOLLPRI)
+            .then_some(())
+    });
+    assert!(complete.is_some(), "saw {seen:#x}");
+    for row in table("flag") {
+        let bit = u32::from_str_radix(&row[1][2..], 16).unwrap();
+        match (row[2].as_str(), row[3].as_str()) {
+            ("mode", "never") | ("yes", "never") => assert_eq!(seen & bit, 0, "{row:?}"),
+            // Nothing that a test can have at hand reports the bands of a STREAM.
+            ("yes", "yes") if row[0].ends_with("BAND") => {}
+            ("yes" | "always", "yes") => assert_ne!(seen & bit, 0, "{row:?}, saw {seen:#x}"),
+            _ => panic!("{row:?}"),
+        }
+    }
+}
+
+#[test]
+fn unknown_bits_and_no_bits_are_accepted() {
+    let (queue, (_reader, writer)) = (queue(), pipe());
+    add(&queue, &eventfd(0), 1 << 20).unwrap();
+    add(&queue, &writer, 0).unwrap();
+    assert_eq!(look(&queue), 0);
+    drop(_reader);
+    assert_eq!(
+        look(&queue),
+        1,
+        "an error is reported to who asks for nothing"
+    );
+}
+
+#[test]
+fn epoll_ctl_refuses_what_the_table_says() {
+    const O_PATH: i32 = 0o10000000;
+    const ADD: i32 = sys::EPOLL_CTL_ADD;
+    let opened = |path: &str| File::open(path).unwrap();
+    let registered = |events| {
+        let (queue, counter) = (queue(), eventfd(0));
+        add(&queue, &counter, events).unwrap();
+        (queue, counter)
+    };
+    check_rows("operation", |asked| {
+        let op = match asked[0] {
+            "ADD" => ADD,
+            "MOD" => sys::EPOLL_CTL_MOD,
+            "DEL" => sys::EPOLL_CTL_DEL,
+            other => number(other),
+        };
+        let fresh = queue();
+        outcome(match asked[1] {
+            "a regular file" => ctl(&fresh, op, &opened("/proc/self/exe"), sys::EPOLLIN),
+            "a directory" => ctl(&fresh, op, &opened("/"), sys::EPOLLIN),
+            "/dev/null" => ctl(&fresh, op, &opened("/dev/null"), sys::EPOLLIN),
+            "a descriptor opened with O_PATH" => {
+                let path = File::options()
+                    .read(true)
+                    .custom_flags(O_PATH)
+                    .open("/")
+                    .unwrap();
+                ctl(&fresh, op, &path, sys::EPOLLIN)
+            }
+            "a descriptor that is registered" => {
+                let (queue, counter) = registered(sys::EPOLLIN);
+                ctl(&queue, op, &counter, sys::EPOLLIN)
+            }
+            "a duplicate of a descriptor that is registered" => {
+                let (queue, counter) = registered(sys::EPOLLIN);
+                ctl(&queue, op, &counter.try_clone().unwrap(), sys::EPOLLIN)
+            }
+            "a descriptor that is not registered" | "any" => {
+                ctl(&fresh, op, &eventfd(0), sys::EPOLLIN)
+            }
+            "the queue itself" => ctl(&fresh, op, &fresh, sys::EPOLLIN),
+            "a duplicate of the queue" => {
+                ctl(&fresh, op, &fresh.try_clone().unwrap(), sys::EPOLLIN)
+            }
+            "a queue that watches this one" => {
+                let above = queue();
+                add(&above, &fresh, sys::EPOLLIN).unwrap();
+                ctl(&fresh, op, &above, sys::EPOLLIN)
+            }
+            "no event given" => {
+                let (queue, counter) = registered(sys::EPOLLIN);
+                let fd = if op == ADD { eventfd(0) } else { counter };
+                sys::epoll_ctl(queue.as_fd(), op, fd.as_fd(), None)
+            }
+            "to something that is no queue" => ctl(&eventfd(0), op, &eventfd(0), sys::EPOLLIN),
+            "EPOLLEXCLUSIVE of a queue" => {
+                ctl(&fresh, op, &queue(), sys::EPOLLIN | sys::EPOLLEXCLUSIVE)
+            }
+            "to EPOLLEXCLUSIVE" => {
+                let (queue, counter) = registered(sys::EPOLLIN);
+                ctl(&queue, op, &counter, sys::EPOLLIN | sys::EPOLLEXCLUSIVE)
+            }
+            "from EPOLLEXCLUSIVE" => {
+                let (queue, counter) = registered(sys::EPOLLIN | sys::EPOLLEXCLUSIVE);
+                ctl(&queue, op, &counter, sys::EPOLLIN)
+            }
+            case => {
+                let flag = match case.strip_prefix("EPOLLEXCLUSIVE and ") {
+                    Some("EPOLLIN") => sys::EPOLLIN,
+                    Some("EPOLLOUT") => sys::EPOLLOUT,
+                    Some("EPOLLET") => sys::EPOLLET,
+                    Some("EPOLLWAKEUP") => sys::EPOLLWAKEUP,
+                    Some("EPOLLRDHUP") => sys::EPOLLRDHUP,
+                    Some("EPOLLPRI") => sys::EPOLLPRI,
+                    Some("EPOLLONESHOT") => sys::EPOLLONESHOT,
+                    _ => panic!("no such case: {case}"),
+                };
+                ctl(&fresh, op, &eventfd(0), sys::EPOLLEXCLUSIVE | flag)
+            }
+        })
+    });
+}
+
+/// A wait that passes on what no safe function would: any count, any mask size.
+fn wait_raw(queue: BorrowedFd<'_>, max: usize, mask: Option<u64>, size: usize) -> String {
+    let mut room = [MaybeUninit::<EpollEvent>::uninit(); 1];
+    let mask = mask.as_ref().map_or(0, |mask| &raw const *mask as usize);
+    let (fd, start) = (queue.as_raw_fd(), room.as_mut_ptr());
+    // SAFETY: nothing is registered with the queue, so the kernel writes no event,
+    // however many it is told there is room for.
+    let count =
+        unsafe { syscalls::syscall!(syscalls::Sysno::epoll_pwait, fd, start, max, 0, mask, size) };
+    named(count)
+}
+
+/// A wait of `epoll_pwait2` on a queue that is ready, so that none really waits.
+fn wait_precisely(tv_sec: i64, tv_nsec: i64) -> String {
+    let (queue, ready) = (queue(), eventfd(1));
+    add(&queue, &ready, sys::EPOLLIN).unwrap();
+    let timeout = Timespec { tv_sec, tv_nsec };
+    outcome(sys::epoll_pwait2(
+        queue.as_fd(),
+        &mut [MaybeUninit::uninit()],
+        Some(&timeout),
+        None,
+    ))
+}
+
+#[test]
+fn the_waits_refuse_what_the_table_says() {
+    let empty = queue();
+    let most = i32::MAX as usize / mem::size_of::<EpollEvent>();
+    let unknown = wait_precisely(0, 0) == "ENOSYS";
+    if unknown {
+        common::left_out("the rows of epoll_pwait2 in arch-notes.md", "ENOSYS");
+    }
+    let looks_ahead = wait_raw(empty.as_fd(), most, None, 0) == "EFAULT";
+    if looks_ahead {
+        common::left_out(
+            "the rows of the longest buffer in arch-notes.md",
+            "this emulator wants all of the buffer to exist",
+        );
+    }
+    for row in table_after("The waits:") {
+        let [call, case, said] = &row[..] else {
+            panic!("{row:?}")
+        };
+        let value = case
+            .rsplit(' ')
+            .next()
+            .and_then(|word| word.parse::<i64>().ok());
+        let found = match (call.as_str(), case.as_str(), value) {
+            ("epoll_wait", "no room", _) => outcome(sys::epoll_wait(empty.as_fd(), &mut [], 0)),
+            ("epoll_wait", _, _) if looks_ahead => continue,
+            ("epoll_wait", "room for as many events as fit in INT_MAX bytes", _) => {
+                wait_raw(empty.as_fd(), most, None, 0)
+            }
+            ("epoll_wait", "room for one event more", _) => {
+                wait_raw(empty.as_fd(), most + 1, None, 0)
+            }
+            ("epoll_pwait", _, Some(size)) => {
+                let mask = case.starts_with("a mask").then_some(0);
+                wait_raw(empty.as_fd(), 1, mask, size as usize)
+            }
+            ("epoll_pwait2", _, _) if unknown => continue,
+            ("epoll_pwait2", _, Some(value)) if case.starts_with("tv_nsec") => {
+                wait_precisely(0, value)
+            }
+            ("epoll_pwait2", _, Some(value)) if case.starts_with("tv_sec") => {
+                wait_precisely(value, 0)
+            }
+            _ => panic!("no such case: {row:?}"),
+        };
+        assert_eq!(*said, found, "{call}, {case}");
+    }
+}
+
+/// The first table below the line `heading`.
+fn table_after(heading: &str) -> Vec<Vec<String>> {
+    let (_, below) = NOTES
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("no {heading:?}"));
+    let lines = below
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .skip(2);
+    lines
+        .map_while(|line| line.starts_with('|').then(|| cells(line)))
+        .collect()
+}
+
+#[test]
+fn timeouts_are_counted_as_the_table_says() {
+    for row in table_after("## Timeouts") {
+        let (unit, none, longest) = match row[0].as_str() {
+            // The type of the argument; that a negative one waits, see below.
+            "epoll_wait" | "epoll_pwait" => {
+                ("millisecond", "anything negative", i32::MAX.to_string())
+            }
+            "epoll_pwait2" => ("nanosecond", "a null pointer", "none".to_owned()),
+            call => panic!("no such call: {call}"),
+        };
+        assert_eq!(row[1..], [unit, none, &longest]);
+    }
+    // Each value that waits without end is one that the kernel takes at its word.
+    for negative in [-1, -2, i32::MIN] {
+        let (queue, waking) = (queue(), eventfd(0));
+        add(&queue, &waking, sys::EPOLLIN).unwrap();
+        let count = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                let mut room = [MaybeUninit::uninit(); 1];
+                sys::epoll_wait(queue.as_fd(), &mut room, negative).map(|events| events.len())
+            });
+            std::thread::sleep(Duration::from_millis(20));
+            sys::write(waking.as_fd(), &1u64.to_ne_bytes()).unwrap();
+            waiting.join().unwrap()
+        });
+        assert_eq!(count, Ok(1), "timeout {negative}");
+    }
+}
+
+#[test]
+fn the_longest_timeout_is_a_little_under_25_days() {
+    let longest = Duration::from_millis(i32::MAX as u64);
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert!(
+        longest < 25 * day && longest > 24 * day + day / 2,
+        "{longest:?}"
+    );
+}
+
+#[test]
+fn a_registration_lives_as_the_steps_say() {
+    let (queue, (reader, mut writer)) = (queue(), pipe());
+    let mut first = Some(OwnedFd::from(reader));
+    let mut duplicate = None;
+    let mut closed = None;
+    for row in table_after("## The life of a registration") {
+        let found = match row[0].as_str() {
+            "register a pipe's reading end, and duplicate it" => {
+                let end = first.as_ref().unwrap();
+                duplicate = Some(end.try_clone().unwrap());
+                outcome(add(&queue, end, sys::EPOLLIN))
+            }
+            "close the first, write to the pipe, wait" => {
+                closed = first.take().map(|end| end.as_raw_fd());
+                writer.write_all(b"x").unwrap();
+                events(look(&queue))
+            }
+            "deregister by the closed number" => {
+                let number = closed.expect("closed in an earlier step");
+                let (epfd, op) = (queue.as_raw_fd(), sys::EPOLL_CTL_DEL);
+                // Other tests open descriptors meanwhile, and may get this number;
+                // then it is not registered, which is as much of a refusal.
+                // SAFETY: DEL reads no event.
+                let refused =
+                    unsafe { syscalls::syscall!(syscalls::Sysno::epoll_ctl, epfd, op, number, 0) };
+                match refused {
+                    Err(Errno::ENOENT | Errno::EPERM) => "EBADF".to_owned(),
+                    Err(errno) => name(errno),
+                    Ok(_) => "ok".to_owned(),
+                }
+            }
+            "deregister the duplicate" => outcome(sys::epoll_ctl(
+                queue.as_fd(),
+                sys::EPOLL_CTL_DEL,
+                duplicate.as_ref().unwrap().as_fd(),
+                None,
+            )),
+            "register the duplicate, wait" => {
+                add(&queue, duplicate.as_ref().unwrap(), sys::EPOLLIN).unwrap();
+                events(look(&queue))
+            }
+            "close the duplicate, wait" => {
+                duplicate = None;
+                events(look(&queue))
+            }
+            step => panic!("no such step: {step}"),
+        };
+        assert_eq!(row[1], found, "{}", row[0]);
+    }
+}
+
+fn events(count: usize) -> String {
+    format!("{count} event{}", if count == 1 { "" } else { "s" })
+}
+
+#[test]
+fn level_edge_and_oneshot_report_as_the_time_line_says() {
+    let modes = [
+        0,
+        sys::EPOLLET,
+        sys::EPOLLONESHOT,
+        sys::EPOLLET | sys::EPOLLONESHOT,
+    ];
+    for (column, mode) in (1..).zip(modes) {
+        let (queue, (mut reader, mut writer)) = (queue(), pipe());
+        for row in table_after("## Level, edge, oneshot") {
+            match row[0].as_str() {
+                "register" => add(&queue, &reader, sys::EPOLLIN | mode).unwrap(),
+                "write a byte" | "write another byte" => writer.write_all(b"x").unwrap(),
+                "MOD" => ctl(&queue, sys::EPOLL_CTL_MOD, &reader, sys::EPOLLIN | mode).unwrap(),
+                "read both bytes" => reader.read_exact(&mut [0; 2]).unwrap(),
+                "wait again" => {}
+                step => panic!("no such step: {step}"),
+            }
+            let found = if look(&queue) == 0 { "-" } else { "event" };
+            assert_eq!(row[column], found, "{}, mode {mode:#x}", row[0]);
+        }
+    }
+}
+
+#[test]
+fn queues_nest_as_deep_as_the_table_says() {
+    check_rows("chain", |asked| {
+        let length: usize = number(asked[0].split(' ').next().unwrap());
+        let chain: Vec<_> = (0..length).map(|_| queue()).collect();
+        let mut links: Vec<_> = chain.windows(2).collect();
+        if asked[0].ends_with("the outermost link first") {
+            links.reverse();
+        }
+        let (last, others) = links.split_last().expect("at least one link");
+        for link in others {
+            add(&link[1], &link[0], sys::EPOLLIN).unwrap();
+        }
+        outcome(add(&last[1], &last[0], sys::EPOLLIN))
+    });
+}
+
+#[test]
+fn counters_and_timers_answer_as_the_table_says() {
+    const BRIM: u64 = u64::MAX - 1;
+    let written = |fd: &OwnedFd, bytes: &[u8]| answer(sys::write(fd.as_fd(), bytes));
+    let timer =
+        || sys::timerfd_create(sys::CLOCK_MONOTONIC, sys::TFD_CLOEXEC | sys::TFD_NONBLOCK).unwrap();
+    let set = |nanoseconds: i64| {
+        let timer = timer();
+        let it_value = Timespec {
+            tv_sec: 0,
+            tv_nsec: nanoseconds,
+        };
+        let setting = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value,
+        };
+        sys::timerfd_settime(timer.as_fd(), 0, &setting).unwrap();
+        if nanoseconds == 0 {
+            let left = sys::timerfd_gettime(timer.as_fd()).unwrap();
+            assert_eq!(left, Itimerspec::default());
+            return "disarmed".to_owned();
+        }
+        let expired = common::wait_until(Duration::from_secs(10), || {
+            sys::read(timer.as_fd(), &mut [0; 8]).ok()
+        });
+        assert_eq!(expired, Some(8));
+        "expires".to_owned()
+    };
+    check_rows("case", |asked| match asked[0] {
+        "write 8 bytes to an eventfd" => written(&eventfd(0), &1u64.to_ne_bytes()),
+        "write 4 bytes to an eventfd" => written(&eventfd(0), &[0; 4]),
+        "read an eventfd that stands at 0" => answer(sys::read(eventfd(0).as_fd(), &mut [0; 8])),
+        "read 8 bytes from an eventfd" => answer(sys::read(eventfd(1).as_fd(), &mut [0; 8])),
+        "read 4 bytes from an eventfd" => answer(sys::read(eventfd(1).as_fd(), &mut [0; 4])),
+        "read a timerfd that has not expired" => answer(sys::read(timer().as_fd(), &mut [0; 8])),
+        "set a timerfd to 0" => set(0),
+        "set a timerfd to 1 nanosecond" => set(1),
+        case => {
+            let value = case
+                .split(' ')
+                .filter_map(|word| word.parse::<u64>().ok())
+                .next_back()
+                .unwrap();
+            if case.starts_with("write the value") {
+                written(&eventfd(0), &value.to_ne_bytes())
+            } else {
+                assert_eq!(value, BRIM, "no such case: {case}");
+                let full = eventfd(0);
+                assert_eq!(written(&full, &value.to_ne_bytes()), "8");
+                written(&full, &1u64.to_ne_bytes())
+            }
+        }
+    });
+}
+
+fn answer(result: Result<usize>) -> String {
+    result.map_or_else(|error| name(error.errno()), |count| count.to_string())
+}
+
+#[test]
+fn the_versions_are_those_of_the_man_pages() {
+    check_rows("what", |asked| {
+        let version = match asked[0] {
+            "epoll" => "2.5.45",
+            "EPOLLONESHOT" => "2.6.2",
+            "EPOLLRDHUP" => "2.6.17",
+            "epoll_pwait" => "2.6.19",
+            "eventfd" => "2.6.22",
+            "timerfd_create" => "2.6.25",
+            "epoll_create1" | "eventfd2" => "2.6.27",
+            "accept4" => "2.6.28",
+            "EPOLLWAKEUP" => "3.5",
+            "aarch64" => "3.7",
+            "EPOLLEXCLUSIVE" => "4.5",
+            "epoll_pwait2" => "5.11",
+            "EPIOCSPARAMS" => "6.9",
+            other => panic!("no such row: {other}"),
+        };
+        version.to_owned()
+    });
+}
+
+#[test]
+fn the_hot_paths_use_the_numbers_and_layouts_of_the_tables() {
+    use layout::{Packed, Plain};
+    const ROOM: usize = 64;
+    let [wait, _] = numbers("epoll_wait");
+    let [_, pwait] = numbers("epoll_pwait");
+    let (wait, pwait): (u32, u32) = (number(&wait), number(&pwait));
+    let (packed, plain) = (mem::size_of::<Packed>(), mem::size_of::<Plain>());
+    let (behind_packed, behind_plain) = (ROOM * packed, ROOM * plain);
+    let sigset = mem::size_of::<sys::SigSet>();
+    let errors = 4095 + 1;
+    let lines = |heading: &str, lines: &[(String, String)]| {
+        let count = lines.len();
+        let mut listing = format!("{heading}: {count} instructions, the loop begins at 1\n\n");
+        for (index, (instruction, comment)) in lines.iter().enumerate() {
+            let label = [" 0:", "", " 1:"].get(index).unwrap_or(&"");
+            let line = format!("{label:<5}{instruction:<39}{comment}");
+            listing += line.trim_end();
+            listing += "\n";
+        }
+        assert!(NOTES.contains(&listing), "not in the notes:\n{listing}");
+    };
+    let line = |instruction: &str, comment: &str| (instruction.to_owned(), comment.to_owned());
+    lines(
+        "x86_64",
+        &[
+            line(
+                &format!("mov     qword ptr [rbx + {behind_packed:#x}], rax"),
+                "so many events came",
+            ),
+            line("add     r14, rax", "what the caller does with them"),
+            line(
+                &format!("mov     qword ptr [rbx + {behind_packed:#x}], 0"),
+                &format!("no events; their count is behind {ROOM} of {packed} bytes"),
+            ),
+            line(&format!("mov     eax, {wait:#x}"), "epoll_wait"),
+            line(&format!("mov     edx, {ROOM:#x}"), "maxevents"),
+            line("mov     rdi, r15", "epfd"),
+            line("mov     rsi, rbx", "events"),
+            line("mov     r10, -0x1", "timeout: none"),
+            line("syscall", ""),
+            line(
+                &format!("cmp     rax, -{errors:#x}"),
+                "the errors lie above, unsigned",
+            ),
+            line("jbe     0b", ""),
+        ],
+    );
+    lines(
+        "aarch64",
+        &[
+            line(
+                &format!("str     x0, [x19, #{behind_plain:#x}]"),
+                "so many events came",
+            ),
+            line("add     x20, x0, x20", "what the caller does with them"),
+            line(
+                &format!("str     xzr, [x19, #{behind_plain:#x}]"),
+                &format!("no events; their count is behind {ROOM} of {plain} bytes"),
+            ),
+            line("mov     x0, x21", "epfd"),
+            line(&format!("mov     w8, #{pwait:#x}"), "epoll_pwait"),
+            line("mov     x1, x19", "events"),
+            line(&format!("mov     w2, #{ROOM:#x}"), "maxevents"),
+            line("mov     x3, #-0x1", "timeout: none"),
+            line("mov     x4, xzr", "sigmask: none"),
+            line(&format!("mov     w5, #{sigset:#x}"), "sigsetsize"),
+            line("svc     #0", ""),
+            line(
+                &format!("cmn     x0, #{errors:#x}"),
+                "the errors lie above its negation, unsigned",
+            ),
+            line("b.ls    0b", ""),
+        ],
+    );
+}
+
+/// The notes without tables and drawings, one line, one space between words.
+fn prose() -> String {
+    let mut drawn = false;
+    let kept = NOTES.lines().filter(|line| {
+        let fence = line.starts_with("```");
+        drawn ^= fence;
+        !fence && !drawn && !line.starts_with('|')
+    });
+    kept.flat_map(str::split_whitespace)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn every_number_in_prose_is_in_a_statement_that_names_its_proof() {
+    let mut prose = prose();
+    for (statement, proof) in STATEMENTS {
+        assert!(
+            prose.contains(statement),
+            "the notes no longer say: {statement}"
+        );
+        assert!(!proof.is_empty());
+        prose = prose.replace(statement, "");
+    }
+    let names = [
+        "x86_64",
+        "aarch64",
+        "x32",
+        "x86",
+        "epoll_pwait2",
+        "accept4",
+        "epoll_create1",
+        "eventfd2",
+        "`r11`",
+    ];
+    for reference in references("test") {
+        prose = prose.replace(&format!("[test: {reference}]"), "");
+    }
+    let rest = names
+        .iter()
+        .fold(prose, |rest, name| rest.replace(name, ""));
+    let unproven: Vec<_> = rest
+        .split(". ")
+        .filter(|sentence| sentence.contains(|c: char| c.is_ascii_digit()))
+        .collect();
+    assert!(
+        unproven.is_empty(),
+        "numbers that no statement covers: {unproven:#?}"
+    );
+}
+
+/// What stands between `[kind: ` and `]`, each time.
+fn references(kind: &str) -> Vec<&'static str> {
+    let opening = format!("[{kind}: ");
+    let found: Vec<_> = NOTES
+        .split(&opening)
+        .skip(1)
+        .filter_map(|rest| rest.split(']').next())
+        .collect();
+    assert!(!found.is_empty(), "the notes name no {kind}");
+    found
+}
+
+#[test]
+fn every_test_that_the_notes_name_exists() {
+    for reference in references("test") {
+        let (file, function) = reference.split_once("::").expect("file::function");
+        let source = SOURCES.iter().find(|(name, _)| *name == file);
+        let (_, source) = source.unwrap_or_else(|| panic!("no such test file: {reference}"));
+        let test = format!("#[test]\nfn {function}()");
+        assert!(source.contains(&test), "no such test: {reference}");
+    }
+}
+
+#[test]
+fn every_assertion_that_the_notes_name_exists() {
+    for reference in references("src") {
+        let (source, assertion) = match reference {
+            "lib.rs" => (include_str!("../src/lib.rs"), "compile_error!("),
+            "number.rs" => (include_str!("../src/sys/number.rs"), "const_assert_eq!("),
+            other => panic!("no such file: {other}"),
+        };
+        assert!(source.contains(assertion), "{reference} asserts nothing");
+    }
+}
