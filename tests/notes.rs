@@ -61,6 +61,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("notes", include_str!("notes.rs")),
     ("poll", include_str!("poll.rs")),
     ("timeouts", include_str!("timeouts.rs")),
+    ("trace", include_str!("trace.rs")),
     ("waker", include_str!("waker.rs")),
 ];
 
