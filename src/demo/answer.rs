@@ -82,10 +82,10 @@ impl<'a> Answer<'a> {
             draft.put(b"\r\nConnection: keep-alive");
         }
         draft.put(b"\r\n\r\n");
-        if !self
+        let to_head = self
             .request
-            .is_some_and(|request| request.method == b"HEAD")
-        {
+            .is_some_and(|request| request.method == b"HEAD");
+        if !to_head {
             draft.put(advice);
             for byte in request::unescape(self.message) {
                 draft.put(&[byte]);

@@ -88,8 +88,6 @@ impl Connection {
         token: Token,
     ) -> epore::Result<()> {
         super::register(registry, stream.as_fd(), token, INTEREST)?;
-        // An answer that waits for the acknowledgement of the one before is late.
-        let _ = stream.set_nodelay(true);
         self.stream = Some(stream);
         Ok(())
     }
@@ -114,8 +112,9 @@ impl Connection {
 
     /// Ends the delay: the answer is due.
     pub fn delay_is_over(&mut self) {
-        self.delay = None;
-        self.phase = Phase::Answering;
+        if self.delay.take().is_some() {
+            self.phase = Phase::Answering;
+        }
     }
 
     /// Ends the patience with a peer that is too slow. `false`: there is nothing more
@@ -199,7 +198,7 @@ impl Connection {
         };
 
         if self.phase == Phase::Reading {
-            tools.log.answer(&answer);
+            tools.log.request(&answer);
             self.phase = Phase::Answering;
             self.progress = 0;
             self.progressed = true;
@@ -278,7 +277,7 @@ impl Connection {
         self.phase = Phase::Answering;
         self.progress = 0;
         self.progressed = true;
-        log.answer(&Answer::refusal(status));
+        log.request(&Answer::refusal(status));
     }
 }
 

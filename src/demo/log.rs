@@ -32,7 +32,7 @@ impl Log {
     }
 
     /// A request, as it comes in, and what is wrong with it.
-    pub fn answer(&mut self, answer: &Answer<'_>) {
+    pub fn request(&mut self, answer: &Answer<'_>) {
         let out = self.server();
         if let Some(request) = answer.request {
             out.harmless(request.method);

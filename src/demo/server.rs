@@ -11,6 +11,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use epore::fd::AsFd;
 use epore::net::{TcpListener, TcpStream};
+use epore::sys::{self, IPPROTO_TCP, TCP_NODELAY};
 use epore::{Errno, Event, Interest, Registry, Timer, Token};
 
 /// How long a client may take for a request, or for an answer, in ticks.
@@ -104,6 +105,9 @@ impl Server {
     /// program.
     pub fn start(address: SocketAddr, registry: &Registry) -> epore::Result<Self> {
         let listener = TcpListener::bind(address)?;
+        // Those that are accepted have it too: an answer that waits for the one before
+        // to be acknowledged is late.
+        sys::setsockopt_int(listener.as_fd(), IPPROTO_TCP, TCP_NODELAY, 1)?;
         let clock = Timer::new()?;
         super::register(
             registry,

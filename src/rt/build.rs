@@ -13,7 +13,8 @@ fn main() {
         let script = Path::new(file!()).with_file_name("no_unwinding.ld");
         let script = std::path::absolute(script).expect("a working directory");
         println!("cargo::rerun-if-changed={}", script.display());
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
+        println!("cargo::rustc-link-arg-bins=-T");
+        println!("cargo::rustc-link-arg-bins={}", script.display());
     }
     for argument in [
         // `_start` is ours.
