@@ -5,7 +5,7 @@ use super::address;
 use super::log::Log;
 use super::response::{Fault, Response};
 use super::text::{Draft, Text};
-use crate::rt::Out;
+use crate::rt::{Out, Singleton};
 use core::net::SocketAddr;
 use core::time::Duration;
 use epore::fd::AsFd;
@@ -22,8 +22,8 @@ pub struct Client {
     address: SocketAddr,
     started: Duration,
     /// With the tokens 1, 2 and so on.
-    exchanges: [Exchange; REQUESTS],
-    failed: usize,
+    exchanges: &'static mut [Exchange; REQUESTS],
+    failed: u64,
 }
 
 struct Exchange {
@@ -45,15 +45,14 @@ enum Failure {
 
 impl Client {
     /// Connects and registers the connections. What there is to send is sent when
-    /// they are reported.
+    /// they are reported. There is one client in a program.
     pub fn start(address: SocketAddr, registry: &Registry, log: &mut Log) -> epore::Result<Self> {
-        let mut client = Self {
-            address,
-            started: now(),
-            exchanges: [const { Exchange::NONE }; REQUESTS],
-            failed: 0,
-        };
-        for (exchange, token) in client.exchanges.iter_mut().zip(1..) {
+        static EXCHANGES: Singleton<[Exchange; REQUESTS]> =
+            Singleton::new([const { Exchange::NONE }; REQUESTS]);
+
+        let started = now();
+        let exchanges = EXCHANGES.take().expect("one client");
+        for (exchange, token) in exchanges.iter_mut().zip(1..) {
             let stream = TcpStream::connect(address)?;
             super::register(
                 registry,
@@ -70,21 +69,21 @@ impl Client {
             put_path(out, token);
             out.put(b"\n");
         }
-        Ok(client)
+        Ok(Self {
+            address,
+            started,
+            exchanges,
+            failed: 0,
+        })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub fn is_done(&self) -> bool {
-        self.exchanges
+    /// How many requests have failed, when all have ended.
+    pub fn outcome(&self) -> Option<u64> {
+        let ended = self
+            .exchanges
             .iter()
-            .all(|exchange| exchange.stream.is_none())
-    }
-
-    pub fn failed(&self) -> usize {
-        self.failed
+            .all(|exchange| exchange.stream.is_none());
+        ended.then_some(self.failed)
     }
 
     /// Handles an event, if it is one of the client's.

@@ -36,14 +36,6 @@ usage: epore                  server and client in one thread: FINISHED after 5 
 ADDR is an IPv4 address, an IPv6 address in brackets, or localhost.
 ";
 
-/// Why the program ends early.
-enum Failure {
-    Listen(SocketAddr, epore::Error),
-    Connect(SocketAddr, epore::Error),
-    Queue(epore::Error),
-    Incomplete(usize),
-}
-
 /// What to do.
 #[derive(Clone, Copy)]
 enum Job {
@@ -51,7 +43,13 @@ enum Job {
     Demonstrate,
     Serve(SocketAddr),
     Get(SocketAddr),
-    ShowAbi,
+}
+
+/// What the program could not do, and why.
+struct Failure {
+    what: &'static str,
+    address: Option<SocketAddr>,
+    error: epore::Error,
 }
 
 /// Does what `args` ask for, and returns the exit code.
@@ -63,7 +61,10 @@ pub fn run(mut args: Args) -> u8 {
             Out::stdout().put(USAGE);
             return 0;
         }
-        [Some("abi"), None, ..] => (Job::ShowAbi, false),
+        [Some("abi"), None, ..] => {
+            abi::show(&mut Out::stdout());
+            return 0;
+        }
         [Some("serve"), Some(text), None, _] => match address::parse(text) {
             Some(address) => (Job::Serve(address), false),
             None => return misused(Some(text)),
@@ -79,18 +80,27 @@ pub fn run(mut args: Args) -> u8 {
         },
         _ => return misused(None),
     };
-    let mut program = || match perform(job) {
-        Ok(()) => 0,
-        Err(failure) => {
-            failure.report();
-            1
-        }
-    };
+    let mut program = || end(perform(job));
     if traced {
         trace(&mut program)
     } else {
         program()
     }
+}
+
+/// Says what went wrong, if anything did, and returns the exit code.
+fn end(outcome: Result<u64, Failure>) -> u8 {
+    match outcome {
+        Ok(0) => return 0,
+        Ok(failed) => {
+            let mut stderr = Out::stderr();
+            stderr.put(b"epore: ");
+            stderr.number(failed);
+            stderr.put(b" of 5 requests failed\n");
+        }
+        Err(failure) => failure.report(),
+    }
+    1
 }
 
 /// Runs `program`, and shows on standard error each system call as it comes back.
@@ -119,43 +129,89 @@ fn misused(address: Option<&str>) -> u8 {
     2
 }
 
-fn perform(job: Job) -> Result<(), Failure> {
-    if matches!(job, Job::ShowAbi) {
-        abi::show(&mut Out::stdout());
-        return Ok(());
-    }
-    let queue = Poll::new().map_err(Failure::Queue)?;
+/// Does the job to its end, if it has one, and returns how many requests failed.
+fn perform(job: Job) -> Result<u64, Failure> {
+    let waiting = |error| Failure {
+        what: "cannot wait for events",
+        address: None,
+        error,
+    };
+    let mut queue = Poll::new().map_err(waiting)?;
     let mut log = Log {
         out: Out::stdout(),
         together: matches!(job, Job::Demonstrate),
     };
-    let at = match job {
-        Job::Demonstrate => Some((Ipv4Addr::LOCALHOST, 0).into()),
-        Job::Serve(address) => Some(address),
-        Job::Get(_) | Job::ShowAbi => None,
-    };
-    let (mut server, mut of) = (None, None);
-    if let Some(at) = at {
-        let failed = |error| Failure::Listen(at, error);
-        let started = Server::start(at, queue.registry()).map_err(failed)?;
-        let address = started.address().map_err(failed)?;
-        let out = log.server();
-        out.put(b"listening on ");
-        put_address(out, address);
-        out.put(b"\n");
-        (server, of) = (Some(started), Some(address));
+    let (mut server, mut client) = (None, None);
+    if let Job::Demonstrate | Job::Serve(_) = job {
+        let address = match job {
+            Job::Serve(address) => address,
+            _ => (Ipv4Addr::LOCALHOST, 0).into(),
+        };
+        server = Some(listen(address, queue.registry(), &mut log)?);
     }
-    let of = match job {
-        Job::Demonstrate => of,
-        Job::Serve(_) | Job::ShowAbi => None,
+    let target = match job {
+        Job::Demonstrate => server.as_ref().map(Server::address),
+        Job::Serve(_) => None,
         Job::Get(address) => Some(address),
     };
-    let mut client = None;
-    if let Some(of) = of {
-        let failed = |error| Failure::Connect(of, error);
-        client = Some(Client::start(of, queue.registry(), &mut log).map_err(failed)?);
+    let connecting = |error| Failure {
+        what: "cannot connect to ",
+        address: target,
+        error,
+    };
+    if let Some(address) = target {
+        let started = Client::start(address, queue.registry(), &mut log);
+        client = Some(started.map_err(connecting)?);
     }
-    turn(queue, server, client, log)
+
+    let patience = client.is_some().then_some(client::PATIENCE);
+    let mut events = Events::<256>::new();
+    loop {
+        log.out.flush();
+        match queue.poll(&mut events, patience) {
+            Err(error) if !error.is_interrupted() => return Err(waiting(error)),
+            Err(_) => continue,
+            Ok(()) => {}
+        }
+        let registry = queue.registry();
+        // Each knows its own tokens.
+        for event in &events {
+            if let Some(client) = &mut client {
+                let handled = client.handle(event, registry, &mut log);
+                handled.map_err(connecting)?;
+            }
+            if let Some(server) = &mut server {
+                server.handle(event, registry, &mut log);
+            }
+        }
+        if let Some(server) = &mut server {
+            server.finish_batch(registry);
+        }
+        if let Some(client) = &mut client {
+            if events.is_empty() {
+                client.give_up(&mut log);
+            }
+            if let Some(failed) = client.outcome() {
+                if failed == 0 {
+                    log.out.put(b"FINISHED\n");
+                }
+                return Ok(failed);
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr, registry: &Registry, log: &mut Log) -> Result<Server, Failure> {
+    let server = Server::start(address, registry).map_err(|error| Failure {
+        what: "cannot listen on ",
+        address: Some(address),
+        error,
+    })?;
+    let out = log.server();
+    out.put(b"listening on ");
+    put_address(out, server.address());
+    out.put(b"\n");
+    Ok(server)
 }
 
 /// [`Registry::register`], once: it is made to be inlined, which pays in a loop.
@@ -176,82 +232,16 @@ fn put_address(out: &mut Out, address: SocketAddr) {
     out.put(text.finish());
 }
 
-/// Waits, and handles what happens, until the client is done; without one, for ever.
-fn turn(
-    mut queue: Poll,
-    mut server: Option<Server>,
-    mut client: Option<Client>,
-    mut log: Log,
-) -> Result<(), Failure> {
-    let mut events = Events::<256>::new();
-    loop {
-        log.out.flush();
-        let patience = client.as_ref().map(|_| client::PATIENCE);
-        match queue.poll(&mut events, patience) {
-            Err(error) if !error.is_interrupted() => return Err(Failure::Queue(error)),
-            // `events` is empty.
-            Err(_) => continue,
-            Ok(()) => {}
-        }
-        let registry = queue.registry();
-        for event in &events {
-            if let Some(client) = &mut client {
-                let address = client.address();
-                client
-                    .handle(event, registry, &mut log)
-                    .map_err(|error| Failure::Connect(address, error))?;
-            }
-            if let Some(server) = &mut server {
-                server.handle(event, registry, &mut log);
-            }
-        }
-        if let Some(server) = &mut server {
-            server.finish_batch(registry);
-        }
-        if let Some(client) = &mut client {
-            if events.is_empty() {
-                client.give_up(&mut log);
-            }
-            if client.is_done() {
-                return match client.failed() {
-                    0 => {
-                        log.out.put(b"FINISHED\n");
-                        Ok(())
-                    }
-                    failed => Err(Failure::Incomplete(failed)),
-                };
-            }
-        }
-    }
-}
-
 impl Failure {
     fn report(&self) {
         let mut stderr = Out::stderr();
         stderr.put(b"epore: ");
-        let error = match self {
-            Self::Listen(address, error) => {
-                stderr.put(b"cannot listen on ");
-                put_address(&mut stderr, *address);
-                error
-            }
-            Self::Connect(address, error) => {
-                stderr.put(b"cannot connect to ");
-                put_address(&mut stderr, *address);
-                error
-            }
-            Self::Queue(error) => {
-                stderr.put(b"cannot wait for events");
-                error
-            }
-            Self::Incomplete(count) => {
-                stderr.number(*count as u64);
-                stderr.put(b" of 5 requests failed\n");
-                return;
-            }
-        };
+        stderr.put(self.what.as_bytes());
+        if let Some(address) = self.address {
+            put_address(&mut stderr, address);
+        }
         stderr.put(b": ");
-        stderr.error(error);
+        stderr.error(&self.error);
         stderr.put(b"\n");
     }
 }

@@ -185,13 +185,13 @@ impl Fields {
         if !value.iter().all(is_of_value) {
             return Err(Status::BadRequest);
         }
-        let value = value.trim_ascii();
+        let value = scan::trim(value);
 
         if scan::is_word(name, b"connection") {
             let mut rest = Some(value);
             while let Some(options) = rest {
                 let (option, others) = scan::split(options, b',');
-                let option = option.trim_ascii();
+                let option = scan::trim(option);
                 self.close |= scan::is_word(option, b"close");
                 self.keep_alive |= scan::is_word(option, b"keep-alive");
                 rest = others;

@@ -240,13 +240,13 @@ impl Response {
 
     fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
         let (name, value) = scan::split(line, b':');
-        let value = value.unwrap_or_default().trim_ascii();
+        let value = scan::trim(value.unwrap_or_default());
         if scan::is_word(name, b"transfer-encoding") {
             let mut last = value;
             while let (_, Some(rest)) = scan::split(last, b',') {
                 last = rest;
             }
-            self.framing = if scan::is_word(last.trim_ascii(), b"chunked") {
+            self.framing = if scan::is_word(scan::trim(last), b"chunked") {
                 Framing::Chunked
             } else {
                 Framing::Coded
@@ -283,7 +283,7 @@ impl Response {
 /// The rest of the line is extensions, which nobody uses.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let (size, _) = scan::split(line, b';');
-    scan::number(size.trim_ascii(), 16)
+    scan::number(scan::trim(size), 16)
 }
 
 /// Appends what there is room for.

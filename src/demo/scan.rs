@@ -20,6 +20,12 @@ pub fn is_word(bytes: &[u8], word: &[u8]) -> bool {
             .all(|(byte, letter)| byte.to_ascii_lowercase() == *letter)
 }
 
+/// Without blanks around it.
+#[inline(never)]
+pub fn trim(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii()
+}
+
 /// A number of digits alone, if it is small enough to count with.
 #[inline(never)]
 pub fn number(digits: &[u8], base: u8) -> Option<u64> {

@@ -27,6 +27,7 @@ const MOST_ACCEPTED: usize = 64;
 
 pub struct Server {
     listener: TcpListener,
+    address: SocketAddr,
     /// The listener is registered.
     accepting: bool,
     /// Something was closed, so there may be a descriptor to accept with.
@@ -125,6 +126,7 @@ impl Server {
             panic!("a second server");
         };
         Ok(Self {
+            address: listener.local_addr()?,
             listener,
             accepting: true,
             freed: false,
@@ -137,8 +139,9 @@ impl Server {
         })
     }
 
-    pub fn address(&self) -> epore::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Handles an event, if it is one of the server's.

@@ -101,11 +101,18 @@ pub trait Text {
 
     /// A stranger's text, of which nothing can move the cursor of a terminal.
     fn harmless(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let visible = matches!(byte, b' '..=b'~');
-            self.put(&[if visible { *byte } else { b'.' }]);
+        for part in bytes.chunk_by(|one, next| is_visible(one) == is_visible(next)) {
+            if part.first().is_some_and(is_visible) {
+                self.put(part);
+            } else {
+                part.iter().for_each(|_| self.put(b"."));
+            }
         }
     }
+}
+
+fn is_visible(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
 impl Text for Out {
