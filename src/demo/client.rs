@@ -51,7 +51,9 @@ impl Client {
             Singleton::new([const { Exchange::NONE }; REQUESTS]);
 
         let started = now();
-        let exchanges = EXCHANGES.take().expect("one client");
+        let Some(exchanges) = EXCHANGES.take() else {
+            panic!("a second client");
+        };
         for (exchange, token) in exchanges.iter_mut().zip(1..) {
             let stream = TcpStream::connect(address)?;
             super::register(
