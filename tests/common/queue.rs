@@ -2,6 +2,7 @@
 
 use super::kernel::{self, SIGUSR1};
 use epore::{Event, EventBuffer, Events, Interest, Poll, Result, Token};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -136,7 +137,8 @@ impl Watchdog {
         let place = std::panic::Location::caller();
         thread::spawn(move || {
             if ended.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{place}: still waiting after {DEADLINE:?}");
+                // Past libtest's capture, which ends with the process.
+                let _ = writeln!(io::stderr(), "{place}: still waiting after {DEADLINE:?}");
                 process::abort();
             }
         });
