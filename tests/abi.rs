@@ -15,6 +15,7 @@ use epore::sys::{
 use epore::{Errno, Events, Interest, Result, Token};
 use std::mem::{MaybeUninit, offset_of};
 use std::net::SocketAddr;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::slice;
 use std::sync::LazyLock;
@@ -772,17 +773,13 @@ fn an_address_of_another_family_is_bytes() {
     assert_eq!(format!("{unnamed:?}"), "SockAddr([1, 0])");
 
     // As long as an address of that family can be, and cut nowhere.
-    let path = std::env::temp_dir().join(format!("epore-abi-{}", std::process::id()));
-    let listener = match UnixListener::bind(&path) {
-        Ok(listener) => listener,
-        Err(error) => return common::left_out("a Unix socket with a name", error),
-    };
-    let named = sys::getsockname(listener.as_fd());
-    std::fs::remove_file(&path).unwrap();
-    let named = named.unwrap();
+    let name = format!("{:0107}", std::process::id());
+    let addr = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+    let listener = UnixListener::bind_addr(&addr).unwrap();
+    let named = sys::getsockname(listener.as_fd()).unwrap();
     let mut bytes = AF_UNIX.to_ne_bytes().to_vec();
-    bytes.extend(path.as_os_str().as_encoded_bytes());
     bytes.push(0);
+    bytes.extend(name.as_bytes());
     assert_eq!(named.as_bytes(), bytes);
     assert_eq!(named.to_ip(), None);
 }

@@ -9,6 +9,8 @@ use epore::net::{TcpListener, TcpStream};
 use epore::{Errno, Interest, Poll, Timer, Token, Waker, sys};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::thread;
 use syscalls::Sysno;
 
@@ -99,7 +101,7 @@ fn what_fails_leaves_nothing_open() {
             queue().poll(&mut Vec::new(), None).unwrap_err();
         });
         balanced("a socket of another family", || {
-            let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+            let (near, far) = UnixStream::pair().unwrap();
             let streams = [near, far].map(|it| TcpStream::from(OwnedFd::from(it)));
             assert!(streams.iter().all(|it| it.local_addr().is_err()));
         });
@@ -109,19 +111,16 @@ fn what_fails_leaves_nothing_open() {
 #[test]
 fn an_accepted_peer_of_another_family_leaves_nothing_open() {
     kernel::alone(|| {
-        let path = std::env::temp_dir().join(format!("epore-test-{}", std::process::id()));
-        let listener = match std::os::unix::net::UnixListener::bind(&path) {
-            Ok(listener) => listener,
-            Err(error) => return common::left_out("accepting a Unix stream", error),
-        };
+        let name = format!("epore descriptors {}", std::process::id());
+        let addr = SocketAddr::from_abstract_name(name).unwrap();
+        let listener = UnixListener::bind_addr(&addr).unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from(OwnedFd::from(listener));
         balanced("a Unix stream", || {
-            let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+            let _client = UnixStream::connect_addr(&addr).unwrap();
             let error = listener.accept().unwrap_err();
             assert_eq!(error.errno(), Errno::EAFNOSUPPORT);
         });
-        std::fs::remove_file(path).unwrap();
     });
 }
 
