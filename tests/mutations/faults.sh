@@ -24,7 +24,7 @@ fault unpacked-on-x86_64 native 'abi notes' "${unasserted[@]}" \
 fault packed-on-aarch64 arm64 'abi notes' "${unasserted[@]}" \
     src/sys/epoll.rs 'not(target_arch = "x86_64"), repr(C))' 'not(target_arch = "x86_64"), repr(C, packed))'
 fault wrong-number-in-the-table '!native' abi \
-    src/sys/number.rs 'epoll_ctl           233       21' 'epoll_ctl           234       21'
+    src/sys/number.rs 'epoll_ctl            4         233       21' 'epoll_ctl            4         234       21'
 fault wrong-number-for-the-wait native 'poll abi' \
     src/sys/epoll.rs 'call!(epoll_wait, epfd' 'call!(epoll_create1, epfd'
 fault wrong-number-for-the-pwait both 'abi' \
