@@ -800,8 +800,10 @@ fn memory_does_not_grow_with_the_requests() {
             client.response();
         }
     };
+    let descriptors = server.descriptors();
     ask();
-    let (memory, descriptors) = (server.resident(), server.descriptors());
+    server.wait_for_descriptors(descriptors);
+    let memory = server.resident();
     (0..20).for_each(|_| ask());
     server.wait_for_descriptors(descriptors);
     let growth = server.resident().saturating_sub(memory);
