@@ -107,6 +107,35 @@ fn check_rows(head: &str, answer: impl Fn(&[&str]) -> String) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Every table, by its heading.
+const TABLES: &[&str] = &[
+    "| convention | x86_64 | aarch64 |",
+    "| call | x86_64 | aarch64 |",
+    "| obsolete call | x86_64 | aarch64 |",
+    "| struct | field | offset | size |",
+    "| flag | value | asked for | reported |",
+    "| constant | value |",
+    "| operation | case | answer |",
+    "| call | case | answer |",
+    "| call | unit | no timeout | longest |",
+    "| step | answer |",
+    "| step | level | edge | oneshot | edge and oneshot |",
+    "| chain | answer |",
+    "| case | answer |",
+    "| what | Linux |",
+];
+
+#[test]
+fn every_table_is_one_that_is_checked() {
+    let lines: Vec<&str> = NOTES.lines().collect();
+    let headings: Vec<&str> = lines
+        .windows(2)
+        .filter(|pair| pair[1].starts_with("| ---"))
+        .map(|pair| pair[0])
+        .collect();
+    assert_eq!(headings, TABLES);
+}
+
 /// `ok`, or the name of the errno.
 fn outcome<T>(result: Result<T>) -> String {
     named(result.map_err(|error| error.errno()))
@@ -449,10 +478,10 @@ fn addresses_are_laid_out_as_the_table_says() {
         .filter(|row| row[0].starts_with("sockaddr"))
     {
         let (at, size) = (number::<usize>(&row[2]), number::<usize>(&row[3]));
-        let raw = if row[0] == "sockaddr_in" {
-            &raw_v4
-        } else {
-            &raw_v6
+        let raw = match row[0].as_str() {
+            "sockaddr_in" => &raw_v4,
+            "sockaddr_in6" => &raw_v6,
+            other => panic!("no such struct: {other}"),
         };
         let expected: Vec<u8> = match row[1].as_str() {
             "sin_family" => sys::AF_INET.to_ne_bytes().into(),
@@ -577,7 +606,10 @@ fn epoll_ctl_refuses_what_the_table_says() {
             "ADD" => ADD,
             "MOD" => sys::EPOLL_CTL_MOD,
             "DEL" => sys::EPOLL_CTL_DEL,
-            other => number(other),
+            // Next to the three that there are.
+            "0" => 0,
+            "4" => 4,
+            other => panic!("no such operation: {other}"),
         };
         let fresh = queue();
         outcome(match asked[1] {
@@ -690,30 +722,25 @@ fn the_waits_refuse_what_the_table_says() {
         let [call, case, said] = &row[..] else {
             panic!("{row:?}")
         };
-        let value = case
-            .rsplit(' ')
-            .next()
-            .and_then(|word| word.parse::<i64>().ok());
-        let found = match (call.as_str(), case.as_str(), value) {
-            ("epoll_wait", "no room", _) => outcome(sys::epoll_wait(empty.as_fd(), &mut [], 0)),
-            ("epoll_wait", _, _) if looks_ahead => continue,
-            ("epoll_wait", "room for as many events as fit in INT_MAX bytes", _) => {
+        let masked = |mask, size| wait_raw(empty.as_fd(), 1, mask, size);
+        let found = match (call.as_str(), case.as_str()) {
+            ("epoll_wait", "no room") => outcome(sys::epoll_wait(empty.as_fd(), &mut [], 0)),
+            ("epoll_wait", _) if looks_ahead => continue,
+            ("epoll_wait", "room for as many events as fit in INT_MAX bytes") => {
                 wait_raw(empty.as_fd(), most, None, 0)
             }
-            ("epoll_wait", "room for one event more", _) => {
-                wait_raw(empty.as_fd(), most + 1, None, 0)
-            }
-            ("epoll_pwait", _, Some(size)) => {
-                let mask = case.starts_with("a mask").then_some(0);
-                wait_raw(empty.as_fd(), 1, mask, size as usize)
-            }
-            ("epoll_pwait2", _, _) if unknown => continue,
-            ("epoll_pwait2", _, Some(value)) if case.starts_with("tv_nsec") => {
-                wait_precisely(0, value)
-            }
-            ("epoll_pwait2", _, Some(value)) if case.starts_with("tv_sec") => {
-                wait_precisely(value, 0)
-            }
+            ("epoll_wait", "room for one event more") => wait_raw(empty.as_fd(), most + 1, None, 0),
+            ("epoll_pwait", "no mask, size 0") => masked(None, 0),
+            ("epoll_pwait", "no mask, size 128") => masked(None, 128),
+            ("epoll_pwait", "a mask, size 8") => masked(Some(0), 8),
+            ("epoll_pwait", "a mask, size 0") => masked(Some(0), 0),
+            ("epoll_pwait", "a mask, size 16") => masked(Some(0), 16),
+            ("epoll_pwait", "a mask, size 128") => masked(Some(0), 128),
+            ("epoll_pwait2", _) if unknown => continue,
+            ("epoll_pwait2", "tv_nsec of 999999999") => wait_precisely(0, 999_999_999),
+            ("epoll_pwait2", "tv_nsec of 1000000000") => wait_precisely(0, 1_000_000_000),
+            ("epoll_pwait2", "tv_nsec of -1") => wait_precisely(0, -1),
+            ("epoll_pwait2", "tv_sec of -1") => wait_precisely(-1, 0),
             _ => panic!("no such case: {row:?}"),
         };
         assert_eq!(*said, found, "{call}, {case}");
@@ -858,7 +885,13 @@ fn level_edge_and_oneshot_report_as_the_time_line_says() {
 #[test]
 fn queues_nest_as_deep_as_the_table_says() {
     check_rows("chain", |asked| {
-        let length: usize = number(asked[0].split(' ').next().unwrap());
+        let length = match asked[0] {
+            "2 queues, one in the other" => 2,
+            "5 queues, each in the next" => 5,
+            "6 queues, each in the next"
+            | "6 queues, each in the next, the outermost link first" => 6,
+            other => panic!("no such chain: {other}"),
+        };
         let chain: Vec<_> = (0..length).map(|_| queue()).collect();
         let mut links: Vec<_> = chain.windows(2).collect();
         if asked[0].ends_with("the outermost link first") {
@@ -874,7 +907,6 @@ fn queues_nest_as_deep_as_the_table_says() {
 
 #[test]
 fn counters_and_timers_answer_as_the_table_says() {
-    const BRIM: u64 = u64::MAX - 1;
     let written = |fd: &OwnedFd, bytes: &[u8]| answer(sys::write(fd.as_fd(), bytes));
     let timer =
         || sys::timerfd_create(sys::CLOCK_MONOTONIC, sys::TFD_CLOEXEC | sys::TFD_NONBLOCK).unwrap();
@@ -909,21 +941,18 @@ fn counters_and_timers_answer_as_the_table_says() {
         "read a timerfd that has not expired" => answer(sys::read(timer().as_fd(), &mut [0; 8])),
         "set a timerfd to 0" => set(0),
         "set a timerfd to 1 nanosecond" => set(1),
-        case => {
-            let value = case
-                .split(' ')
-                .filter_map(|word| word.parse::<u64>().ok())
-                .next_back()
-                .unwrap();
-            if case.starts_with("write the value") {
-                written(&eventfd(0), &value.to_ne_bytes())
-            } else {
-                assert_eq!(value, BRIM, "no such case: {case}");
-                let full = eventfd(0);
-                assert_eq!(written(&full, &value.to_ne_bytes()), "8");
-                written(&full, &1u64.to_ne_bytes())
-            }
+        "write the value 18446744073709551615 to an eventfd" => {
+            written(&eventfd(0), &u64::MAX.to_ne_bytes())
         }
+        "write 1 to an eventfd that stands at 18446744073709551614" => {
+            let full = eventfd(0);
+            assert_eq!(
+                written(&full, &18_446_744_073_709_551_614u64.to_ne_bytes()),
+                "8"
+            );
+            written(&full, &1u64.to_ne_bytes())
+        }
+        case => panic!("no such case: {case}"),
     });
 }
 
