@@ -190,8 +190,9 @@ fn eventfd(value: u32) -> OwnedFd {
 /// Makes the call of the table `convention` with the registers of this
 /// architecture, so that a wrong row cannot hide behind a wrong copy of it.
 macro_rules! convention {
-    ($instruction:literal, $number:tt $first:tt $second:tt $third:tt $fourth:tt $fifth:tt $sixth:tt,
+    ($column:ident, $arch:literal, $instruction:literal, $number:tt $first:tt $second:tt $third:tt $fourth:tt $fifth:tt $sixth:tt,
      $result:tt, $lost:literal $(, $clobber:tt)*) => {
+        #[cfg(target_arch = $arch)]
         fn call_by_the_table(number: usize, arguments: [usize; 6]) -> usize {
             let result;
             // SAFETY: the one caller passes what its own buffer and descriptors are.
@@ -213,7 +214,7 @@ macro_rules! convention {
             result
         }
 
-        const BY_THE_TABLE: [&str; 10] = [
+        const $column: [&str; 10] = [
             concat!("`", $instruction, "`"),
             concat!("`", $number, "`"),
             concat!("`", $first, "`"),
@@ -228,19 +229,21 @@ macro_rules! convention {
     };
 }
 
-#[cfg(target_arch = "x86_64")]
-convention!("syscall", "rax" "rdi" "rsi" "rdx" "r10" "r8" "r9", "rax", "`rcx`, `r11`", "rcx", "r11");
-#[cfg(target_arch = "aarch64")]
-convention!("svc 0", "x8" "x0" "x1" "x2" "x3" "x4" "x5", "x0", "nothing");
-
-/// The column of this architecture in a table that has one for each.
-const COLUMN: usize = if cfg!(target_arch = "x86_64") { 1 } else { 2 };
+convention!(
+    X86_64, "x86_64", "syscall", "rax" "rdi" "rsi" "rdx" "r10" "r8" "r9",
+    "rax", "`rcx`, `r11`", "rcx", "r11"
+);
+convention!(
+    AARCH64, "aarch64", "svc 0", "x8" "x0" "x1" "x2" "x3" "x4" "x5", "x0", "nothing"
+);
 
 #[test]
 fn the_calling_convention_is_the_one_of_the_table() {
     let rows = table("convention");
-    let column: Vec<&str> = rows.iter().map(|row| row[COLUMN].as_str()).collect();
-    assert_eq!(column, BY_THE_TABLE);
+    for (column, convention) in [(1, X86_64), (2, AARCH64)] {
+        let said: Vec<&str> = rows.iter().map(|row| row[column].as_str()).collect();
+        assert_eq!(said, convention);
+    }
 
     // Six arguments that all matter: a wait on a queue that is ready, with a mask.
     let (queue, ready) = (queue(), eventfd(1));
