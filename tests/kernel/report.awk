@@ -14,8 +14,8 @@ part == "manifest" {
     next
 }
 
-# Those that must not compile are done there. So are, if it were for rustdoc, those that
-# stand alone, but what it takes for their run is the collector's.
+# Of those that must not compile, rustdoc is the judge. It counts those that stand alone
+# as well, having taken the collector's exit for theirs.
 part == "rustdoc" && /^test result: / { compiled += $4; next }
 
 $1 == "@up" { release = $2 }
@@ -64,7 +64,7 @@ $1 == "@done" { done = $2 }
 $0 == "exit code 0, power off" { off = 1 }
 
 function row(name, passed, failed, ignored, left_out, millis) {
-    rows = rows sprintf("%-24s %6d %6d %7d %8d %8.1f s\n", \
+    rows = rows sprintf("%-28s %6d %6d %7d %8d %8.1f s\n", \
         name, passed, failed, ignored, left_out, millis / 1000)
     all_passed += passed; all_failed += failed; all_ignored += ignored; time += millis
 }
@@ -79,7 +79,7 @@ END {
     if (compiled > alone)
         row("doc, refused by rustc", compiled - alone, 0, 0, 0, 0)
     row("total", all_passed, all_failed, all_ignored, omitted, time)
-    printf "\n%-24s %6s %6s %7s %8s %10s\n%s", \
+    printf "\n%-28s %6s %6s %7s %8s %10s\n%s", \
         "on Linux " release, "passed", "failed", "ignored", "left out", "time", rows
     for (i = 1; i <= omitted; i++)
         print "LEFT OUT: " omissions[i]
