@@ -425,6 +425,23 @@ fn pipelined_requests_are_answered_in_order() {
     client.response().assert_is("last");
 }
 
+/// Nothing more comes from the client that could wake a server which has set the rest
+/// aside.
+#[test]
+fn many_requests_at_once_are_all_answered() {
+    let server = Server::start();
+    let mut client = server.connect();
+    for many in [50, 100, 150, 1_000] {
+        let requests: String = (0..many)
+            .map(|number| format!("GET /0/{number} HTTP/1.1\r\n\r\n"))
+            .collect();
+        client.send(requests);
+        for number in 0..many {
+            client.response().assert_is(&number.to_string());
+        }
+    }
+}
+
 #[test]
 fn what_is_pipelined_behind_the_last_request_is_not_answered() {
     let server = Server::start();
