@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::server::{Client, Response, Server, interrupt};
+use common::server::{Client, Response, Server, interrupt, while_stopped};
 use common::{DEADLINE, wait_until};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -956,6 +956,32 @@ fn stopping_and_continuing_loses_nothing() {
         server.assert_alive();
     }
     waiting.response().assert_is("delayed");
+}
+
+/// While the server stands still, three things happen that it will hear of at once: a
+/// delay ends, a client comes, and the client that waited for the delay resets. Having
+/// lost the one and given its place to the other, it must not take the reset for the
+/// other's.
+#[test]
+fn what_happened_to_one_that_is_gone_does_not_hit_the_next() {
+    const DELAY: Duration = Duration::from_millis(500);
+
+    let server = Server::start();
+    for round in 0..3 {
+        let mut old = server.connect();
+        let target = format!("/{}/{round}", DELAY.as_millis());
+        old.send(get_and_stay(&target));
+        server.wait_for_line(|line| line == format!("GET {target}"));
+        let mut new = None;
+        while_stopped(server.pid(), || {
+            thread::sleep(DELAY);
+            new = Some(server.connect());
+            old.reset();
+        });
+        let mut new = new.expect("a client");
+        new.send(get("/0/unharmed"));
+        new.response().assert_is("unharmed");
+    }
 }
 
 // What it says.

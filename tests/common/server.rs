@@ -256,8 +256,14 @@ impl Response {
 
 /// Stops it, and lets it go on when it has stopped.
 pub fn interrupt(pid: u32) {
+    while_stopped(pid, || {});
+}
+
+/// Does something while it stands still.
+pub fn while_stopped(pid: u32, something: impl FnOnce()) {
     signal_process(pid, SIGSTOP);
     wait_until(DEADLINE, || (process_state(pid) == Some('T')).then_some(()))
         .expect("a program that stops");
+    something();
     signal_process(pid, SIGCONT);
 }
