@@ -13,6 +13,7 @@ use syscalls::{Errno, Sysno, syscall};
 
 pub const SIGUSR1: i32 = 10;
 pub const SIGPIPE: i32 = 13;
+pub const SIGALRM: i32 = 14;
 pub const SIGCONT: i32 = 18;
 pub const SIGSTOP: i32 = 19;
 
@@ -148,6 +149,37 @@ pub fn count_signal(signal: i32) {
     set_action(signal, count as extern "C" fn(i32) as usize);
 }
 
+/// Interrupts the calling thread a thousand times a second with a signal that
+/// [`count_signal`] counts, as long as the process lives.
+pub fn start_storm(signal: i32) {
+    #[repr(C)]
+    struct Sigevent {
+        value: u64,
+        signal: i32,
+        notify: i32,
+        thread: i32,
+        unused: [i32; 11],
+    }
+    const CLOCK_MONOTONIC: usize = 1;
+    const SIGEV_THREAD_ID: i32 = 4;
+    const MILLISECOND: i64 = 1_000_000;
+
+    let event = Sigevent {
+        value: 0,
+        signal,
+        notify: SIGEV_THREAD_ID,
+        thread: thread_id(),
+        unused: [0; 11],
+    };
+    let (event, mut timer) = (&raw const event, 0i32);
+    let id = &raw mut timer;
+    // SAFETY: the kernel reads `event` and writes the number of the timer.
+    unsafe { syscall!(Sysno::timer_create, CLOCK_MONOTONIC, event, id) }.expect("a timer");
+    let setting = [0, MILLISECOND, 0, MILLISECOND];
+    // SAFETY: the kernel reads the four words, the period and the first time.
+    unsafe { syscall!(Sysno::timer_settime, timer, 0, setting.as_ptr(), 0) }.expect("a period");
+}
+
 /// Undoes the handler, and what the standard library does about `SIGPIPE`.
 pub fn default_action(signal: i32) {
     set_action(signal, 0);
@@ -258,6 +290,25 @@ const fn unless(value: u32, skipped: u8) -> SockFilter {
 }
 
 fn filter(steps: &[SockFilter]) -> Result<(), Errno> {
+    install(steps, 0).map(drop)
+}
+
+/// As [`refuse`], but another thread is asked what to answer to each of `calls`,
+/// by [`super::fault`]: the descriptor is where it hears of them.
+pub fn ask_about(calls: &[u32]) -> Result<OwnedFd, Errno> {
+    const NEW_LISTENER: usize = 1 << 3;
+    const USER_NOTIF: u32 = 0x7fc0_0000;
+    let mut steps = vec![load(NUMBER)];
+    for &call in calls {
+        steps.extend([unless(call, 1), step(RETURN, USER_NOTIF)]);
+    }
+    steps.push(step(RETURN, ALLOW));
+    let listener = install(&steps, NEW_LISTENER)?;
+    // SAFETY: the kernel has just opened it, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener as i32) })
+}
+
+fn install(steps: &[SockFilter], flags: usize) -> Result<usize, Errno> {
     const PR_SET_NO_NEW_PRIVS: usize = 38;
     const SECCOMP_SET_MODE_FILTER: usize = 1;
     let program = SockFprog {
@@ -271,11 +322,10 @@ fn filter(steps: &[SockFilter]) -> Result<(), Errno> {
         syscall!(
             Sysno::seccomp,
             SECCOMP_SET_MODE_FILTER,
-            0,
+            flags,
             &raw const program
         )
-    }?;
-    Ok(())
+    }
 }
 
 /// No descriptor of this number or above can be opened any more. For a process

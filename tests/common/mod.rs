@@ -1,6 +1,7 @@
 //! Builds the libc-free programs, starts them, and never waits for ever.
 #![allow(dead_code)]
 
+pub mod fault;
 pub mod kernel;
 pub mod queue;
 pub mod server;

@@ -1,0 +1,204 @@
+//! System calls that fail as a test says: once, at the call it means.
+//!
+//! A filter alone cannot count. So it asks: the kernel holds the call until another
+//! thread has said whether it is to fail, or to be made as if nothing were.
+
+use super::kernel;
+use epore::fd::{AsRawFd, OwnedFd};
+use epore::sys::SYSCALLS;
+use std::collections::BTreeMap;
+use std::panic;
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use syscalls::{Errno, Sysno, syscall};
+
+/// A system call that was made, and what it was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub name: &'static str,
+    /// Where the call takes a descriptor, this is it.
+    pub first_argument: i32,
+    /// It was not made: this is what it answered instead.
+    pub failed: Option<Errno>,
+}
+
+/// What is to fail of the calls made [`during`](Faults::during) something.
+#[derive(Clone, Default)]
+pub struct Plan {
+    /// By their place, beginning with 0.
+    pub places: BTreeMap<usize, Errno>,
+    /// All of that name, from then on.
+    pub later: Option<(&'static str, Errno)>,
+}
+
+#[derive(Default)]
+struct State {
+    watching: bool,
+    plan: Plan,
+    calls: Vec<Call>,
+}
+
+/// What fails in the thread that was given this.
+#[derive(Default)]
+pub struct Faults {
+    state: Mutex<State>,
+}
+
+impl Faults {
+    /// Has the next [`during`](Self::during) go by `plan`.
+    pub fn plan(&self, plan: Plan) {
+        self.state.lock().expect("no panic").plan = plan;
+    }
+
+    /// Does `act`, with its system calls failing by the plan.
+    pub fn during<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.state.lock().expect("no panic").watching = true;
+        let outcome = act();
+        self.state.lock().expect("no panic").watching = false;
+        outcome
+    }
+
+    /// The calls made since this was asked last.
+    pub fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state.lock().expect("no panic").calls)
+    }
+
+    fn answer(&self, asked: &Notification) -> Option<Errno> {
+        const F_GETFD: i32 = 1;
+
+        let mut state = self.state.lock().expect("no panic");
+        let number = Some(asked.number as u32);
+        let listed = SYSCALLS.iter().find(|call| call.number() == number);
+        let name = listed.expect("a call that was asked about").name;
+        let [first_argument, second_argument, ..] = asked.arguments.map(|it| it as i32);
+        // Before it closes a descriptor, std asks whether it is open.
+        let stds = name == "fcntl" && second_argument == F_GETFD;
+        if !state.watching || stds {
+            return None;
+        }
+        let place = state.calls.len();
+        let of_name = || {
+            let later = state.plan.later.filter(|&(other, _)| other == name);
+            later.map(|(_, errno)| errno)
+        };
+        let failed = state.plan.places.get(&place).copied().or_else(of_name);
+        state.calls.push(Call {
+            name,
+            first_argument,
+            failed,
+        });
+        failed
+    }
+}
+
+/// Runs `test` in a thread of its own whose system calls can fail: those that the
+/// library makes.
+///
+/// # Errors
+///
+/// There are no such filters: in an emulator, or in a container that forbids them.
+pub fn with_faults(test: impl FnOnce(&Faults) + Send) -> Result<(), Errno> {
+    let faults = Faults::default();
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        let faults = &faults;
+        let tested = scope.spawn(move || {
+            let numbers: Vec<u32> = SYSCALLS.iter().filter_map(|call| call.number()).collect();
+            let listener = kernel::ask_about(&numbers);
+            let refused = listener.as_ref().err().copied();
+            sender.send(listener).expect("who asked");
+            match refused {
+                Some(errno) => Err(errno),
+                None => {
+                    test(faults);
+                    Ok(())
+                }
+            }
+        });
+        if let Ok(listener) = receiver.recv().expect("an answer") {
+            supervise(&listener, faults);
+        }
+        tested
+            .join()
+            .unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+    })
+}
+
+/// A call that waits for an answer, as the kernel tells of it.
+#[repr(C)]
+#[derive(Default)]
+struct Notification {
+    id: u64,
+    thread: u32,
+    flags: u32,
+    number: i32,
+    architecture: u32,
+    instruction: u64,
+    arguments: [u64; 6],
+}
+
+#[repr(C)]
+struct Answer {
+    id: u64,
+    value: i64,
+    error: i32,
+    flags: u32,
+}
+
+/// Answers until the last thread under the filter has ended.
+fn supervise(listener: &OwnedFd, faults: &Faults) {
+    const RECEIVE: usize = 0xc050_2100;
+    const SEND: usize = 0xc018_2101;
+    const MAKE_THE_CALL: u32 = 1;
+
+    while wait(listener) {
+        let mut asked = Notification::default();
+        let pointer = &raw mut asked;
+        // SAFETY: the kernel writes the 80 bytes of `asked`, which are zero.
+        let received = unsafe { syscall!(Sysno::ioctl, listener.as_raw_fd(), RECEIVE, pointer) };
+        match received {
+            Ok(_) => {}
+            // A signal came in between, here or there.
+            Err(Errno::EINTR | Errno::ENOENT) => continue,
+            Err(errno) => panic!("{errno}"),
+        }
+        let failed = faults.answer(&asked);
+        let answer = Answer {
+            id: asked.id,
+            value: 0,
+            error: failed.map_or(0, |errno| -errno.into_raw()),
+            flags: failed.map_or(MAKE_THE_CALL, |_| 0),
+        };
+        let pointer = &raw const answer;
+        // SAFETY: the kernel reads the 24 bytes of `answer`.
+        match unsafe { syscall!(Sysno::ioctl, listener.as_raw_fd(), SEND, pointer) } {
+            Ok(_) | Err(Errno::ENOENT) => {}
+            Err(errno) => panic!("{errno}"),
+        }
+    }
+}
+
+/// Waits for a call to answer. `false`: there will be none any more.
+fn wait(listener: &OwnedFd) -> bool {
+    #[repr(C)]
+    struct PollFd {
+        fd: i32,
+        events: i16,
+        revents: i16,
+    }
+    const POLLIN: i16 = 1;
+    loop {
+        let mut one = PollFd {
+            fd: listener.as_raw_fd(),
+            events: POLLIN,
+            revents: 0,
+        };
+        // SAFETY: the kernel reads and writes the one `PollFd`; the rest is null.
+        let ready = unsafe { syscall!(Sysno::ppoll, &raw mut one, 1, 0, 0, 0) };
+        match ready {
+            Ok(_) => return one.revents & POLLIN != 0,
+            Err(Errno::EINTR) => {}
+            Err(errno) => panic!("{errno}"),
+        }
+    }
+}

@@ -1,0 +1,1232 @@
+//! The kernel says no: to each system call, with each errno, at each place where
+//! the library makes it.
+
+mod common;
+
+use common::fault::{Call, Faults, Plan, with_faults};
+use common::kernel::{self, SIGALRM, SIGNALS};
+use common::queue::{
+    AT_ONCE, DEADLINE, Watchdog, expect_silence, expect_tokens, look, poll, queue, watching,
+};
+use common::tcp::{self, V4};
+use epore::fd::{AsFd, OwnedFd};
+use epore::net::{Shutdown, TcpListener, TcpStream};
+use epore::sys::{self, SYSCALLS, SockAddr, Timespec};
+use epore::{Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use syscalls::{Sysno, syscall};
+
+const READABLE: Interest = Interest::READABLE;
+
+/// What `poll` waits with.
+const WAIT: &str = if cfg!(target_arch = "x86_64") {
+    "epoll_wait"
+} else {
+    "epoll_pwait"
+};
+
+/// A timeout that `epoll_pwait2` alone can take.
+const FRACTION: Option<Duration> = Some(Duration::from_micros(100));
+
+/// What each call may answer: the errors of its man page, and for calls on sockets
+/// what the network may add.
+#[rustfmt::skip]
+const ERRNOS: &[(&str, &[Errno])] = {
+    use Errno as E;
+    &[
+        ("accept4", &[
+            E::EAGAIN, E::EBADF, E::ECONNABORTED, E::EFAULT, E::EINTR, E::EINVAL, E::EMFILE,
+            E::ENFILE, E::ENOBUFS, E::ENOMEM, E::ENOTSOCK, E::EOPNOTSUPP, E::EPERM, E::EPROTO,
+            E::ENOSR, E::ESOCKTNOSUPPORT, E::EPROTONOSUPPORT, E::ETIMEDOUT, E::ENETDOWN,
+            E::ENOPROTOOPT, E::EHOSTDOWN, E::ENONET, E::EHOSTUNREACH, E::ENETUNREACH, E::ENOSYS,
+        ]),
+        ("bind", &[
+            E::EACCES, E::EADDRINUSE, E::EADDRNOTAVAIL, E::EBADF, E::EFAULT, E::EINVAL, E::ELOOP,
+            E::ENAMETOOLONG, E::ENOENT, E::ENOMEM, E::ENOTDIR, E::ENOTSOCK, E::EROFS, E::EPERM,
+            E::EAFNOSUPPORT,
+        ]),
+        ("clock_gettime", &[
+            E::EACCES, E::EFAULT, E::EINVAL, E::ENODEV, E::EOPNOTSUPP, E::EPERM,
+        ]),
+        ("close", &[E::EBADF, E::EDQUOT, E::EINTR, E::EIO, E::ENOSPC]),
+        ("connect", &[
+            E::EACCES, E::EADDRINUSE, E::EADDRNOTAVAIL, E::EAFNOSUPPORT, E::EAGAIN, E::EALREADY,
+            E::EBADF, E::ECONNREFUSED, E::EFAULT, E::EHOSTUNREACH, E::EINPROGRESS, E::EINTR,
+            E::EISCONN, E::ENETUNREACH, E::ENOTSOCK, E::EPERM, E::EPROTOTYPE, E::ETIMEDOUT,
+        ]),
+        ("epoll_create1", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENOMEM, E::ENOSYS]),
+        ("epoll_ctl", &[
+            E::EBADF, E::EEXIST, E::EINVAL, E::ELOOP, E::ENOENT, E::ENOMEM, E::ENOSPC, E::EPERM,
+            E::EFAULT,
+        ]),
+        ("epoll_pwait", &[E::EBADF, E::EFAULT, E::EINTR, E::EINVAL]),
+        ("epoll_pwait2", &[
+            E::EBADF, E::EFAULT, E::EINTR, E::EINVAL, E::ENOSYS, E::EPERM,
+        ]),
+        ("epoll_wait", &[E::EBADF, E::EFAULT, E::EINTR, E::EINVAL]),
+        ("eventfd2", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::ENOSYS]),
+        // For `F_DUPFD_CLOEXEC`.
+        ("fcntl", &[E::EBADF, E::EINVAL, E::EMFILE, E::EPERM]),
+        ("getpeername", &[
+            E::EBADF, E::EFAULT, E::EINVAL, E::ENOBUFS, E::ENOTCONN, E::ENOTSOCK,
+        ]),
+        ("getsockname", &[E::EBADF, E::EFAULT, E::EINVAL, E::ENOBUFS, E::ENOTSOCK]),
+        ("getsockopt", &[E::EBADF, E::EFAULT, E::EINVAL, E::ENOPROTOOPT, E::ENOTSOCK]),
+        ("listen", &[E::EADDRINUSE, E::EBADF, E::ENOTSOCK, E::EOPNOTSUPP, E::EACCES]),
+        ("read", &[
+            E::EAGAIN, E::EBADF, E::EFAULT, E::EINTR, E::EINVAL, E::EIO, E::EISDIR,
+            E::ECONNRESET, E::ENOTCONN, E::ETIMEDOUT, E::ECANCELED, E::EHOSTUNREACH,
+        ]),
+        ("sendto", &[
+            E::EACCES, E::EAGAIN, E::EALREADY, E::EBADF, E::ECONNRESET, E::EDESTADDRREQ,
+            E::EFAULT, E::EINTR, E::EINVAL, E::EISCONN, E::EMSGSIZE, E::ENOBUFS, E::ENOMEM,
+            E::ENOTCONN, E::ENOTSOCK, E::EOPNOTSUPP, E::EPIPE, E::ETIMEDOUT, E::EHOSTUNREACH,
+        ]),
+        ("setsockopt", &[
+            E::EBADF, E::EFAULT, E::EINVAL, E::ENOPROTOOPT, E::ENOTSOCK, E::EPERM, E::EACCES,
+            E::ENOMEM,
+        ]),
+        ("shutdown", &[E::EBADF, E::EINVAL, E::ENOTCONN, E::ENOTSOCK]),
+        ("socket", &[
+            E::EACCES, E::EAFNOSUPPORT, E::EINVAL, E::EMFILE, E::ENFILE, E::ENOBUFS, E::ENOMEM,
+            E::EPROTONOSUPPORT, E::EPERM,
+        ]),
+        ("timerfd_create", &[
+            E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::EPERM, E::ENOSYS,
+        ]),
+        ("timerfd_gettime", &[E::EBADF, E::EFAULT, E::EINVAL]),
+        ("timerfd_settime", &[E::EBADF, E::ECANCELED, E::EFAULT, E::EINVAL]),
+        ("write", &[
+            E::EAGAIN, E::EBADF, E::EDESTADDRREQ, E::EDQUOT, E::EFAULT, E::EFBIG, E::EINTR,
+            E::EINVAL, E::EIO, E::ENOSPC, E::EPERM, E::EPIPE,
+        ]),
+    ]
+};
+
+/// What no man page lists, and a kernel, a module or a filter may answer all the
+/// same; the last is the greatest that an errno can be.
+fn unlisted() -> [Errno; 3] {
+    [121, 41, 4095].map(Errno::new)
+}
+
+fn listed(call: &str) -> &'static [Errno] {
+    let row = ERRNOS.iter().find(|(name, _)| *name == call);
+    row.unwrap_or_else(|| panic!("{call} has no row")).1
+}
+
+/// Something the library is asked to do, and the calls it makes for it.
+struct Site {
+    name: &'static str,
+    calls: &'static [&'static str],
+    /// Of which call, and of which place, which error is not the caller's.
+    forgives: &'static [(usize, &'static [Errno])],
+    /// Does it, says what came of it, and asserts that what it was done with is as
+    /// good as before.
+    act: fn(&Faults) -> Result<u64>,
+}
+
+const fn site(
+    name: &'static str,
+    calls: &'static [&'static str],
+    act: fn(&Faults) -> Result<u64>,
+) -> Site {
+    Site {
+        name,
+        calls,
+        forgives: &[],
+        act,
+    }
+}
+
+impl Site {
+    const fn forgives(self, forgives: &'static [(usize, &'static [Errno])]) -> Self {
+        Self { forgives, ..self }
+    }
+
+    fn is_forgiven(&self, place: usize, errno: Errno) -> bool {
+        // Nobody could do anything about it.
+        self.name.starts_with("drop of")
+            || (self.forgives.iter()).any(|(at, errnos)| *at == place && errnos.contains(&errno))
+    }
+}
+
+const NONE_THERE: &[Errno] = &[Errno::EAGAIN];
+const NOT_ALLOWED: &[Errno] = &[Errno::ENOSYS, Errno::EPERM];
+const GOES_ON: &[Errno] = &[Errno::EINPROGRESS, Errno::EINTR];
+
+const SITES: &[Site] = &[
+    site("Poll::new", &["epoll_create1"], |faults| {
+        let made = faults.during(Poll::new);
+        works(&mut queue());
+        works(&mut made?);
+        Ok(0)
+    }),
+    site("Registry::try_clone", &["fcntl"], |faults| {
+        let mut queue = queue();
+        let made = faults.during(|| queue.registry().try_clone());
+        works(&mut queue);
+        let waker = Waker::new(&made?, Token(5)).unwrap();
+        waker.wake().unwrap();
+        expect_tokens(&mut queue, &[5]);
+        Ok(0)
+    }),
+    site("Registry::register", &["epoll_ctl"], |faults| {
+        let (mut queue, source) = (queue(), ready());
+        let registry = queue.registry();
+        let done = faults.during(|| registry.register(&source, Token(2), READABLE));
+        if done.is_err() {
+            assert!(registry.deregister(&source).is_err(), "half registered");
+            registry.register(&source, Token(2), READABLE).unwrap();
+        }
+        expect_tokens(&mut queue, &[2]);
+        done.map(|()| 0)
+    }),
+    site("Registry::reregister", &["epoll_ctl"], |faults| {
+        let source = ready();
+        let mut queue = watching(&source, READABLE);
+        let registry = queue.registry();
+        let done = faults.during(|| registry.reregister(&source, Token(2), READABLE.oneshot()));
+        // All of the change, or nothing.
+        expect_tokens(&mut queue, &[if done.is_ok() { 2 } else { 1 }]);
+        assert_eq!(look(&mut queue).is_empty(), done.is_ok());
+        let registry = queue.registry();
+        registry.reregister(&source, Token(3), READABLE).unwrap();
+        expect_tokens(&mut queue, &[3]);
+        done.map(|()| 0)
+    }),
+    site("Registry::deregister", &["epoll_ctl"], |faults| {
+        let source = ready();
+        let mut queue = watching(&source, READABLE);
+        let done = faults.during(|| queue.registry().deregister(&source));
+        if done.is_err() {
+            expect_tokens(&mut queue, &[1]);
+            queue.registry().deregister(&source).unwrap();
+        }
+        expect_silence(&mut queue);
+        done.map(|()| 0)
+    }),
+    site("Poll::poll without a timeout", &[WAIT], |faults| {
+        waits(faults, None)
+    }),
+    site("Poll::poll that only looks", &[WAIT], |faults| {
+        waits(faults, AT_ONCE)
+    }),
+    site("Poll::poll for milliseconds", &[WAIT], |faults| {
+        waits(faults, Some(Duration::from_millis(20)))
+    }),
+    site("Poll::poll for a fraction", &["epoll_pwait2"], |faults| {
+        waits(faults, FRACTION)
+    })
+    .forgives(&[(0, NOT_ALLOWED)]),
+    site("Poll::poll for months", &["epoll_pwait2"], |faults| {
+        waits(faults, Some(Duration::from_secs(1 << 40)))
+    })
+    .forgives(&[(0, NOT_ALLOWED)]),
+    site(
+        "Poll::poll for a fraction, later",
+        &["epoll_pwait2"],
+        |faults| {
+            let mut queue = queue();
+            for _ in 0..3 {
+                poll(&mut queue, &mut Events::<1>::new(), FRACTION).unwrap();
+            }
+            waits_with(&mut queue, faults, FRACTION)
+        },
+    )
+    .forgives(&[(0, NOT_ALLOWED)]),
+    site("Poll::poll of a Vec", &[WAIT], |faults| {
+        let source = ready();
+        let mut queue = watching(&source, READABLE);
+        let mut events = vec![Event::new(1, 1)];
+        events.reserve(3);
+        let done = faults.during(|| queue.poll(&mut events, None));
+        assert_eq!(events.len(), usize::from(done.is_ok()));
+        expect_tokens(&mut queue, &[1]);
+        done.map(|()| 1)
+    }),
+    site("Waker::new", &["eventfd2", "epoll_ctl"], |faults| {
+        let mut queue = queue();
+        let made = faults.during(|| Waker::new(queue.registry(), Token(4)));
+        works(&mut queue);
+        let waker = made?;
+        waker.wake().unwrap();
+        expect_tokens(&mut queue, &[4]);
+        Ok(0)
+    }),
+    site("Waker::wake", &["write"], |faults| {
+        let mut queue = queue();
+        let waker = Waker::new(queue.registry(), Token(4)).unwrap();
+        let done = faults.during(|| waker.wake());
+        if done.is_ok() {
+            expect_tokens(&mut queue, &[4]);
+        }
+        expect_silence(&mut queue);
+        waker.wake().unwrap();
+        expect_tokens(&mut queue, &[4]);
+        done.map(|()| 0)
+    })
+    .forgives(&[(0, NONE_THERE)]),
+    site(
+        "Waker::wake at the brim",
+        &["write", "read", "write"],
+        |faults| {
+            let mut queue = queue();
+            let waker = Waker::new(queue.registry(), Token(4)).unwrap();
+            sys::write(waker.as_fd(), &(u64::MAX - 1).to_ne_bytes()).unwrap();
+            expect_tokens(&mut queue, &[4]);
+            let done = faults.during(|| waker.wake());
+            if done.is_ok() {
+                expect_tokens(&mut queue, &[4]);
+            }
+            expect_silence(&mut queue);
+            waker.wake().unwrap();
+            expect_tokens(&mut queue, &[4]);
+            done.map(|()| 0)
+        },
+    )
+    .forgives(&[(0, NONE_THERE), (1, NONE_THERE), (2, NONE_THERE)]),
+    site("Timer::new", &["timerfd_create"], |faults| {
+        let made = faults.during(Timer::new);
+        Timer::new().unwrap();
+        assert_eq!(made?.read(), Ok(0));
+        Ok(0)
+    }),
+    site("Timer::set", &["timerfd_settime"], |faults| {
+        let timer = Timer::new().unwrap();
+        let done = faults.during(|| timer.set(Duration::from_secs(1000)));
+        assert_eq!(timer.remaining().unwrap().is_some(), done.is_ok());
+        expires(&timer);
+        done.map(|()| 0)
+    }),
+    site("Timer::set_periodic", &["timerfd_settime"], |faults| {
+        let timer = Timer::new().unwrap();
+        let long = Duration::from_secs(1000);
+        let done = faults.during(|| timer.set_periodic(long, long));
+        assert_eq!(timer.remaining().unwrap().is_some(), done.is_ok());
+        expires(&timer);
+        done.map(|()| 0)
+    }),
+    site("Timer::cancel", &["timerfd_settime"], |faults| {
+        let timer = Timer::new().unwrap();
+        timer.set(Duration::from_secs(1000)).unwrap();
+        let done = faults.during(|| timer.cancel());
+        assert_eq!(timer.remaining().unwrap().is_some(), done.is_err());
+        expires(&timer);
+        done.map(|()| 0)
+    }),
+    site("Timer::remaining", &["timerfd_gettime"], |faults| {
+        let timer = Timer::new().unwrap();
+        timer.set(Duration::from_secs(1000)).unwrap();
+        let left = faults.during(|| timer.remaining());
+        assert!(timer.remaining().unwrap().is_some());
+        left.map(|left| left.unwrap().as_secs().div_ceil(1000))
+    }),
+    site("Timer::read", &["read"], |faults| {
+        let timer = Timer::new().unwrap();
+        timer.set(Duration::ZERO).unwrap();
+        tcp::readable(&timer);
+        let count = faults.during(|| timer.read());
+        // What was not read is not lost.
+        assert_eq!(timer.read().unwrap(), 1 - count.unwrap_or(0));
+        count
+    })
+    .forgives(&[(0, NONE_THERE)]),
+    site(
+        "TcpListener::bind",
+        &["socket", "setsockopt", "bind", "listen"],
+        |faults| {
+            let addr = free_address();
+            let made = faults.during(|| TcpListener::bind(addr));
+            let made = match made {
+                Ok(listener) => listener,
+                Err(error) => {
+                    TcpListener::bind(addr).expect("no half of it is left");
+                    return Err(error);
+                }
+            };
+            accepts(&made);
+            Ok(0)
+        },
+    ),
+    site("TcpListener::accept", &["accept4"], |faults| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tcp::readable(&listener);
+        let accepted = faults.during(|| listener.accept());
+        let (error, server) = match accepted {
+            Ok((server, _)) => (None, server),
+            // The call was not made: the connection is still there.
+            Err(error) => (Some(error), tcp::accept(&listener)),
+        };
+        talk(&client, &server);
+        accepts(&listener);
+        error.map_or(Ok(0), Err)
+    }),
+    site("TcpListener::local_addr", &["getsockname"], |faults| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = faults.during(|| listener.local_addr());
+        accepts(&listener);
+        assert_ne!(addr?.port(), 0);
+        Ok(0)
+    }),
+    site("TcpListener::take_error", &["getsockopt"], |faults| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let error = faults.during(|| listener.take_error());
+        accepts(&listener);
+        assert_eq!(error?, None);
+        Ok(0)
+    }),
+    site("TcpStream::connect", &["socket", "connect"], |faults| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let made = faults.during(|| TcpStream::connect(addr));
+        assert_eq!(made?.take_error().unwrap(), None);
+        Ok(0)
+    })
+    .forgives(&[(1, GOES_ON)]),
+    site("TcpStream::take_error", &["getsockopt"], |faults| {
+        let (near, far) = tcp::pair();
+        let error = faults.during(|| near.take_error());
+        talk(&near, &far);
+        assert_eq!(error?, None);
+        Ok(0)
+    }),
+    site("TcpStream::read", &["read"], |faults| {
+        let (near, far) = tcp::pair();
+        assert_eq!(far.write(b"four").unwrap(), 4);
+        tcp::readable(&near);
+        let mut bytes = [0; 8];
+        let count = faults.during(|| near.read(&mut bytes));
+        if count.is_err() {
+            assert_eq!(bytes, [0; 8]);
+            assert_eq!(near.read(&mut bytes).unwrap(), 4);
+        }
+        assert_eq!(&bytes, b"four\0\0\0\0");
+        talk(&near, &far);
+        count.map(|count| count as u64 - 4)
+    }),
+    site("TcpStream::write", &["sendto"], |faults| {
+        let (near, far) = tcp::pair();
+        let count = faults.during(|| near.write(b"four"));
+        if count.is_err() {
+            assert_eq!(near.write(b"FOUR").unwrap(), 4);
+        }
+        tcp::readable(&far);
+        let mut bytes = [0; 8];
+        assert_eq!(far.read(&mut bytes).unwrap(), 4);
+        let expected = if count.is_ok() { b"four" } else { b"FOUR" };
+        assert_eq!(&bytes[..4], expected);
+        talk(&near, &far);
+        count.map(|count| count as u64 - 4)
+    }),
+    site("TcpStream::shutdown of reading", &["shutdown"], |faults| {
+        ends(faults, Shutdown::Read)
+    }),
+    site("TcpStream::shutdown of writing", &["shutdown"], |faults| {
+        ends(faults, Shutdown::Write)
+    }),
+    site("TcpStream::shutdown of both", &["shutdown"], |faults| {
+        ends(faults, Shutdown::Both)
+    }),
+    site("TcpStream::local_addr", &["getsockname"], |faults| {
+        let (near, far) = tcp::pair();
+        let addr = faults.during(|| near.local_addr());
+        talk(&near, &far);
+        assert_eq!(addr?, far.peer_addr().unwrap());
+        Ok(0)
+    }),
+    site("TcpStream::peer_addr", &["getpeername"], |faults| {
+        let (near, far) = tcp::pair();
+        let addr = faults.during(|| near.peer_addr());
+        talk(&near, &far);
+        assert_eq!(addr?, far.local_addr().unwrap());
+        Ok(0)
+    }),
+    site("TcpStream::set_nodelay", &["setsockopt"], |faults| {
+        let (near, far) = tcp::pair();
+        let done = faults.during(|| near.set_nodelay(true));
+        assert_eq!(near.nodelay().unwrap(), done.is_ok());
+        talk(&near, &far);
+        done.map(|()| 0)
+    }),
+    site("TcpStream::nodelay", &["getsockopt"], |faults| {
+        let (near, far) = tcp::pair();
+        let nodelay = faults.during(|| near.nodelay());
+        talk(&near, &far);
+        nodelay.map(u64::from)
+    }),
+    site("drop of a Poll", &["close"], |faults| {
+        drops(faults, queue())
+    }),
+    site("drop of a Waker", &["close"], |faults| {
+        drops(faults, Waker::new(queue().registry(), Token(0)).unwrap())
+    }),
+    site("drop of a Timer", &["close"], |faults| {
+        drops(faults, Timer::new().unwrap())
+    }),
+    site("drop of a TcpListener", &["close"], |faults| {
+        drops(faults, TcpListener::bind(V4).unwrap())
+    }),
+    site("drop of a TcpStream", &["close"], |faults| {
+        drops(faults, tcp::pair().0)
+    }),
+    // The raw layer: each function of `sys`.
+    site("sys::accept4", &["accept4"], |faults| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tcp::readable(&listener);
+        faults
+            .during(|| sys::accept4(listener.as_fd(), 0))
+            .map(|_| 0)
+    }),
+    site("sys::bind", &["bind"], |faults| {
+        let (socket, addr) = (socket(), SockAddr::from(V4));
+        let done = faults.during(|| sys::bind(socket.as_fd(), &addr));
+        assert_eq!(sys::bind(socket.as_fd(), &addr).is_ok(), done.is_err());
+        done.map(|()| 0)
+    }),
+    site("sys::clock_gettime", &["clock_gettime"], |faults| {
+        faults
+            .during(|| sys::clock_gettime(sys::CLOCK_MONOTONIC))
+            .map(|_| 0)
+    }),
+    site("sys::close", &["close"], |faults| {
+        let counter = ready();
+        faults.during(|| sys::close(counter)).map(|()| 0)
+    }),
+    site("sys::connect", &["connect"], |faults| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = SockAddr::from(listener.local_addr().unwrap());
+        let socket = sys::socket(sys::AF_INET, sys::SOCK_STREAM, 0).unwrap();
+        let done = faults.during(|| sys::connect(socket.as_fd(), &addr));
+        if done.is_err() {
+            sys::connect(socket.as_fd(), &addr).unwrap();
+        }
+        done.map(|()| 0)
+    }),
+    site("sys::epoll_create1", &["epoll_create1"], |faults| {
+        faults.during(|| sys::epoll_create1(0)).map(|_| 0)
+    }),
+    site("sys::epoll_ctl", &["epoll_ctl"], |faults| {
+        let (queue, source, event) = (queue(), ready(), Event::new(1, 1));
+        let add = || {
+            let op = sys::EPOLL_CTL_ADD;
+            sys::epoll_ctl(queue.as_fd(), op, source.as_fd(), Some(&event))
+        };
+        let done = faults.during(add);
+        assert_eq!(add().is_ok(), done.is_err());
+        done.map(|()| 0)
+    }),
+    site("sys::epoll_wait", &[WAIT], |faults| {
+        let queue = queue();
+        let room = &mut [MaybeUninit::uninit(); 2];
+        let events = faults.during(|| sys::epoll_wait(queue.as_fd(), room, 0));
+        events.map(|events| events.len() as u64)
+    }),
+    site("sys::epoll_pwait", &["epoll_pwait"], |faults| {
+        let queue = queue();
+        let room = &mut [MaybeUninit::uninit(); 2];
+        let events = faults.during(|| sys::epoll_pwait(queue.as_fd(), room, 0, None));
+        events.map(|events| events.len() as u64)
+    }),
+    // It has nothing to fall back on.
+    site("sys::epoll_pwait2", &["epoll_pwait2"], |faults| {
+        let (queue, now) = (queue(), Timespec::default());
+        let room = &mut [MaybeUninit::uninit(); 2];
+        let events = faults.during(|| sys::epoll_pwait2(queue.as_fd(), room, Some(&now), None));
+        events.map(|events| events.len() as u64)
+    }),
+    site("sys::eventfd2", &["eventfd2"], |faults| {
+        faults.during(|| sys::eventfd2(0, 0)).map(|_| 0)
+    }),
+    site("sys::fcntl_dupfd_cloexec", &["fcntl"], |faults| {
+        let counter = ready();
+        faults
+            .during(|| sys::fcntl_dupfd_cloexec(counter.as_fd(), 0))
+            .map(|_| 0)
+    }),
+    site("sys::getpeername", &["getpeername"], |faults| {
+        let (near, _far) = tcp::pair();
+        faults.during(|| sys::getpeername(near.as_fd())).map(|_| 0)
+    }),
+    site("sys::getsockname", &["getsockname"], |faults| {
+        let socket = socket();
+        faults
+            .during(|| sys::getsockname(socket.as_fd()))
+            .map(|_| 0)
+    }),
+    site("sys::getsockopt_int", &["getsockopt"], |faults| {
+        let socket = socket();
+        faults
+            .during(|| sys::getsockopt_int(socket.as_fd(), sys::SOL_SOCKET, sys::SO_ERROR))
+            .map(|value| value as u64)
+    }),
+    site("sys::listen", &["listen"], |faults| {
+        let socket = socket();
+        faults.during(|| sys::listen(socket.as_fd(), 1)).map(|()| 0)
+    }),
+    site("sys::read", &["read"], |faults| {
+        let counter = ready();
+        let count = faults.during(|| sys::read(counter.as_fd(), &mut [0; 8]));
+        count.map(|count| count as u64 - 8)
+    }),
+    site("sys::read_uninit", &["read"], |faults| {
+        let counter = ready();
+        let room = &mut [MaybeUninit::uninit(); 8];
+        let bytes = faults.during(|| sys::read_uninit(counter.as_fd(), room));
+        bytes.map(|bytes| bytes.len() as u64 - 8)
+    }),
+    site("sys::sendto", &["sendto"], |faults| {
+        let (near, _far) = tcp::pair();
+        let count = faults.during(|| sys::sendto(near.as_fd(), b"x", sys::MSG_NOSIGNAL));
+        count.map(|count| count as u64 - 1)
+    }),
+    site("sys::setsockopt_int", &["setsockopt"], |faults| {
+        let socket = socket();
+        let set = || sys::setsockopt_int(socket.as_fd(), sys::SOL_SOCKET, sys::SO_REUSEADDR, 1);
+        faults.during(set).map(|()| 0)
+    }),
+    site("sys::shutdown", &["shutdown"], |faults| {
+        let (near, _far) = tcp::pair();
+        let done = faults.during(|| sys::shutdown(near.as_fd(), sys::SHUT_WR));
+        done.map(|()| 0)
+    }),
+    site("sys::socket", &["socket"], |faults| {
+        faults
+            .during(|| sys::socket(sys::AF_INET, sys::SOCK_STREAM, 0))
+            .map(|_| 0)
+    }),
+    site("sys::timerfd_create", &["timerfd_create"], |faults| {
+        faults
+            .during(|| sys::timerfd_create(sys::CLOCK_MONOTONIC, 0))
+            .map(|_| 0)
+    }),
+    site("sys::timerfd_gettime", &["timerfd_gettime"], |faults| {
+        let timer = Timer::new().unwrap();
+        let left = faults.during(|| sys::timerfd_gettime(timer.as_fd()));
+        left.map(|left| left.it_value.tv_sec as u64)
+    }),
+    site("sys::timerfd_settime", &["timerfd_settime"], |faults| {
+        let (timer, off) = (Timer::new().unwrap(), sys::Itimerspec::default());
+        faults
+            .during(|| sys::timerfd_settime(timer.as_fd(), 0, &off))
+            .map(|()| 0)
+    }),
+    site("sys::write", &["write"], |faults| {
+        let counter = ready();
+        let count = faults.during(|| sys::write(counter.as_fd(), &1u64.to_ne_bytes()));
+        count.map(|count| count as u64 - 8)
+    }),
+];
+
+/// A counter that is readable.
+fn ready() -> OwnedFd {
+    sys::eventfd2(1, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap()
+}
+
+fn socket() -> OwnedFd {
+    sys::socket(sys::AF_INET, sys::SOCK_STREAM, 0).unwrap()
+}
+
+/// An address at which nobody listens.
+fn free_address() -> SocketAddr {
+    let any = SocketAddr::from(([127, 87, 65, 70], 0));
+    let listener = TcpListener::bind(any).unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// The queue reports what happens.
+fn works(queue: &mut Poll) {
+    let waker = Waker::new(queue.registry(), Token(9)).unwrap();
+    waker.wake().unwrap();
+    expect_tokens(queue, &[9]);
+    drop(waker);
+    expect_silence(queue);
+}
+
+fn waits(faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
+    waits_with(&mut queue(), faults, timeout)
+}
+
+/// Waits for an event that is there, reported once: what no wait has reported is
+/// there for the next.
+fn waits_with(queue: &mut Poll, faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
+    let waker = Waker::new(queue.registry(), Token(6)).unwrap();
+    let mut events = Events::<4>::new();
+    waker.wake().unwrap();
+    poll(queue, &mut events, None).unwrap();
+    assert_eq!(events.len(), 1);
+
+    waker.wake().unwrap();
+    let done = faults.during(|| queue.poll(&mut events, timeout));
+    assert_eq!(events.len(), usize::from(done.is_ok()), "{done:?}");
+    if done.is_err() {
+        expect_tokens(queue, &[6]);
+    }
+    expect_silence(queue);
+    poll(queue, &mut events, FRACTION).unwrap();
+    assert!(events.is_empty());
+    drop(waker);
+    works(queue);
+    done.map(|()| 0)
+}
+
+/// The timer can be set, and expires.
+fn expires(timer: &Timer) {
+    timer.set(Duration::ZERO).unwrap();
+    tcp::readable(timer);
+    assert_eq!(timer.read().unwrap(), 1);
+}
+
+/// The listener takes a new connection.
+fn accepts(listener: &TcpListener) {
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    talk(&client, &tcp::accept(listener));
+}
+
+/// What one end says the other hears.
+fn talk(near: &TcpStream, far: &TcpStream) {
+    for (from, to) in [(near, far), (far, near)] {
+        assert_eq!(from.write(b"word").unwrap(), 4);
+        tcp::readable(to);
+        let mut bytes = [0; 8];
+        assert_eq!(to.read(&mut bytes).unwrap(), 4);
+        assert_eq!(&bytes[..4], b"word");
+    }
+}
+
+fn ends(faults: &Faults, how: Shutdown) -> Result<u64> {
+    let (near, far) = tcp::pair();
+    let done = faults.during(|| near.shutdown(how));
+    if done.is_err() {
+        talk(&near, &far);
+        near.shutdown(how).unwrap();
+    }
+    let write = near.write(b"x").map_err(|error| error.errno());
+    let writes = how == Shutdown::Read;
+    assert_eq!(write, if writes { Ok(1) } else { Err(Errno::EPIPE) });
+    done.map(|()| 0)
+}
+
+fn drops(faults: &Faults, object: impl Sized) -> Result<u64> {
+    faults.during(|| drop(object));
+    Ok(0)
+}
+
+/// The descriptors that this process has open, and what they are.
+fn descriptors() -> Vec<String> {
+    let mut open: Vec<String> = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let what = fs::read_link(entry.path()).unwrap_or_default();
+            format!("{} {}", entry.file_name().display(), what.display())
+        })
+        // The one that lists them has another process's number.
+        .filter(|line| !line.contains("/proc/") && !line.ends_with(' '))
+        .collect();
+    open.sort();
+    open
+}
+
+/// What happened at a site.
+struct Run {
+    outcome: Result<u64>,
+    calls: Vec<Call>,
+}
+
+/// Has `site` go by `plan`, and asserts that it leaves nothing open.
+fn run(site: &Site, faults: &Faults, plan: Plan) -> Run {
+    let before = descriptors();
+    faults.plan(plan);
+    let outcome = (site.act)(faults);
+    let calls = faults.calls();
+    for call in &calls {
+        if call.name == "close" && call.failed.is_some() {
+            // It was not made, and the library has rightly let go.
+            let descriptor = call.first_argument;
+            // SAFETY: no memory; nobody else knows the descriptor any more.
+            unsafe { syscall!(Sysno::close, descriptor) }.expect("still open");
+        }
+    }
+    assert_eq!(
+        descriptors(),
+        before,
+        "{}: {outcome:?}, {calls:?}",
+        site.name
+    );
+    Run { outcome, calls }
+}
+
+fn names(calls: &[Call]) -> Vec<&'static str> {
+    calls.iter().map(|call| call.name).collect()
+}
+
+/// Whether a call that succeeded has opened a descriptor.
+fn opens(call: &Call) -> bool {
+    ["socket", "eventfd2"].contains(&call.name) && call.failed.is_none()
+}
+
+/// The sentence begins with the call and the errno, whichever it is.
+fn assert_says(error: &Error, call: &str, errno: Errno) {
+    let sentence = error.to_string();
+    let start = match errno.name() {
+        Some(name) => format!("{call}: {name} ("),
+        None => format!("{call}: errno {}", errno.into_raw()),
+    };
+    assert!(sentence.starts_with(&start), "{sentence:?}, not {start:?}");
+}
+
+/// Runs `test` with faults in a process of its own, where no other test opens
+/// descriptors.
+fn alone_with_faults(check: &str, test: impl Fn(&Faults) + Sync) {
+    let _watchdog = Watchdog::new();
+    if let Err(why) = with_faults(|faults| test(faults)) {
+        common::left_out(check, format!("no filter that asks: {why}"));
+    }
+}
+
+#[test]
+fn every_syscall_of_the_table_has_its_errnos_and_a_site() {
+    let calls: BTreeSet<_> = SYSCALLS.iter().map(|call| call.name).collect();
+    let rows: BTreeSet<_> = ERRNOS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(rows, calls, "a row for each call");
+    assert_eq!(ERRNOS.len(), SYSCALLS.len());
+    for (name, errnos) in ERRNOS {
+        assert!(errnos.len() >= 3, "{name}: {errnos:?}");
+    }
+    let made: BTreeSet<_> = SITES.iter().flat_map(|site| site.calls).copied().collect();
+    let here: BTreeSet<_> = SYSCALLS
+        .iter()
+        .filter(|call| call.number().is_some())
+        .map(|call| call.name)
+        .collect();
+    assert_eq!(made, here, "a site for each call");
+}
+
+#[test]
+fn every_call_of_every_site_fails_once_with_every_errno() {
+    kernel::alone(|| {
+        alone_with_faults("every syscall failing once", |faults| {
+            let mut injected = 0;
+            for site in SITES {
+                let healthy = run(site, faults, Plan::default());
+                assert_eq!(names(&healthy.calls), site.calls, "{}", site.name);
+                let result = healthy
+                    .outcome
+                    .unwrap_or_else(|e| panic!("{}: {e}", site.name));
+                for (place, &call) in site.calls.iter().enumerate() {
+                    for &errno in listed(call).iter().chain(&unlisted()) {
+                        fails_once(site, faults, place, errno, result);
+                        injected += 1;
+                    }
+                }
+            }
+            eprintln!("{injected} faults at {} sites", SITES.len());
+        });
+    });
+}
+
+fn fails_once(site: &Site, faults: &Faults, place: usize, errno: Errno, healthy: u64) {
+    let call = site.calls[place];
+    let what = format!("{}: {errno:?} from {call}, call {place}", site.name);
+    let places = BTreeMap::from([(place, errno)]);
+    let plan = Plan {
+        places,
+        later: None,
+    };
+    let first = run(site, faults, plan.clone());
+    assert_eq!(first.calls[place].failed, Some(errno), "{what}");
+    assert_eq!(
+        names(&first.calls[..=place]),
+        site.calls[..=place],
+        "{what}"
+    );
+    let later = &first.calls[place + 1..];
+    if site.is_forgiven(place, errno) {
+        let outcome = first
+            .outcome
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        let nothing_read = site.name == "Timer::read";
+        assert_eq!(outcome, if nothing_read { 0 } else { healthy }, "{what}");
+        return;
+    }
+    let error = first.outcome.expect_err(&what);
+    assert_eq!((error.syscall(), error.errno()), (call, errno), "{what}");
+    assert_says(&error, call, errno);
+    // Nothing follows but the closing of what was opened.
+    let opened = first.calls[..place]
+        .iter()
+        .filter(|call| opens(call))
+        .count();
+    assert_eq!(names(later), vec!["close"; opened], "{what}");
+    if opened > 0 {
+        // It stays the first error that is told, though the closing fails as well.
+        let plan = Plan {
+            later: Some(("close", Errno::EIO)),
+            ..plan
+        };
+        let second = run(site, faults, plan);
+        assert_eq!(second.outcome, Err(error), "{what}");
+    }
+}
+
+/// Every function of `sys`, by the list that the documentation has of them.
+#[test]
+fn every_function_of_sys_is_a_site() {
+    let exported = include_str!("../src/sys/mod.rs");
+    let functions = exported
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split([' ', ',', '{', '}', ';', ':']))
+        .filter(|word| {
+            !word.is_empty()
+                && word
+                    .chars()
+                    .all(|c| c == '_' || c.is_ascii_digit() || c.is_ascii_lowercase())
+        })
+        .filter(|word| SYSCALLS.iter().any(|call| word.starts_with(call.name)));
+    let functions: BTreeSet<_> = functions.collect();
+    assert!(functions.len() >= SYSCALLS.len(), "{functions:?}");
+    let sites: BTreeSet<_> = (SITES.iter())
+        .filter_map(|site| site.name.strip_prefix("sys::"))
+        .collect();
+    assert_eq!(sites, functions);
+}
+
+/// Asserts that `queue` waits for fractions with what is always there, and does not
+/// ask for `epoll_pwait2` again.
+fn has_fallen_back(queue: &mut Poll, faults: &Faults) {
+    for _ in 0..3 {
+        let start = Instant::now();
+        faults
+            .during(|| queue.poll(&mut Events::<1>::new(), FRACTION))
+            .unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(1), "rounded down");
+        assert_eq!(names(&faults.calls()), [WAIT]);
+    }
+    works(queue);
+}
+
+#[test]
+fn pwait2_refused_at_the_first_call_or_a_later_one_is_never_asked_for_again() {
+    kernel::alone(|| {
+        alone_with_faults("epoll_pwait2 refused later", |faults| {
+            for &errno in NOT_ALLOWED {
+                for healthy in [0, 1, 50] {
+                    let mut queue = queue();
+                    for _ in 0..healthy {
+                        faults
+                            .during(|| queue.poll(&mut Events::<1>::new(), FRACTION))
+                            .unwrap();
+                        assert_eq!(names(&faults.calls()), ["epoll_pwait2"]);
+                    }
+                    faults.plan(Plan {
+                        places: BTreeMap::from([(0, errno)]),
+                        later: None,
+                    });
+                    let start = Instant::now();
+                    faults
+                        .during(|| queue.poll(&mut Events::<1>::new(), FRACTION))
+                        .unwrap();
+                    assert!(start.elapsed() >= Duration::from_millis(1), "rounded down");
+                    assert_eq!(names(&faults.calls()), ["epoll_pwait2", WAIT]);
+                    faults.plan(Plan::default());
+                    has_fallen_back(&mut queue, faults);
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn another_errno_of_pwait2_is_no_reason_to_fall_back() {
+    kernel::alone(|| {
+        alone_with_faults("epoll_pwait2 failing otherwise", |faults| {
+            for errno in [Errno::EINTR, Errno::EINVAL, Errno::EACCES, Errno::ENOMEM] {
+                let mut queue = queue();
+                for place in [Some(0), None] {
+                    faults.plan(Plan {
+                        places: place.map(|place| (place, errno)).into_iter().collect(),
+                        later: None,
+                    });
+                    let done = faults.during(|| queue.poll(&mut Events::<1>::new(), FRACTION));
+                    assert_eq!(done.is_err(), place.is_some());
+                    assert_eq!(names(&faults.calls()), ["epoll_pwait2"], "{errno:?}");
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn pwait2_refused_in_two_threads_at_once_loses_no_wake() {
+    const WAKES: usize = 200;
+    let _watchdog = Watchdog::new();
+    for errno in [Errno::ENOSYS, Errno::EPERM] {
+        let mut queues = [queue(), queue()];
+        let wakers = [0, 1].map(|at| Waker::new(queues[at].registry(), Token(at)).unwrap());
+        let heard = [const { AtomicUsize::new(0) }; 2];
+        let (start, tokens) = (Barrier::new(2), Barrier::new(2));
+        let (wakers, heard, start) = (&wakers, &heard, &start);
+        let tokens = &tokens;
+        thread::scope(|scope| {
+            for (at, queue) in queues.iter_mut().enumerate() {
+                scope.spawn(move || {
+                    let mut events = Events::<4>::new();
+                    // One has been allowed before.
+                    if at == 1 {
+                        poll(queue, &mut events, FRACTION).unwrap();
+                    }
+                    if let Err(why) = kernel::refuse(Sysno::epoll_pwait2, errno) {
+                        common::left_out(
+                            &format!("two threads where epoll_pwait2 answers {errno:?}"),
+                            format!("no filter: {why}; it may be missing altogether"),
+                        );
+                    }
+                    start.wait();
+                    let mut waits = 0;
+                    while heard[at].load(Ordering::Acquire) < WAKES {
+                        // Each wakes the other when it has heard the last one.
+                        if heard[1 - at].load(Ordering::Acquire) >= waits {
+                            wakers[1 - at].wake().unwrap();
+                            waits += 1;
+                        }
+                        loop {
+                            poll(queue, &mut events, Some(Duration::from_nanos(1))).unwrap();
+                            if !events.is_empty() {
+                                break;
+                            }
+                        }
+                        assert_eq!(events[0].token(), Token(at));
+                        heard[at].fetch_add(1, Ordering::AcqRel);
+                    }
+                    // The other may have one to hear still.
+                    wakers[1 - at].wake().unwrap();
+                    tokens.wait();
+                });
+            }
+        });
+    }
+}
+
+/// How many interruptions a storm is to bring at least, before it is over.
+const ENOUGH: usize = 200;
+
+/// As often as it is interrupted: `act` again, counted.
+fn insist<T>(interruptions: &AtomicUsize, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match act() {
+            Err(error) if error.is_interrupted() => {
+                interruptions.fetch_add(1, Ordering::Relaxed);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Waits in a storm for the next event.
+fn next(queue: &mut Poll, interruptions: &AtomicUsize, timeout: Option<Duration>) -> Events<16> {
+    let mut events = Events::<16>::new();
+    insist(interruptions, || queue.poll(&mut events, timeout)).unwrap();
+    events
+}
+
+#[test]
+fn a_storm_of_signals_loses_no_wake() {
+    const WAKERS: usize = 3;
+    kernel::alone(|| {
+        let _watchdog = Watchdog::new();
+        kernel::count_signal(SIGALRM);
+        let interruptions = &AtomicUsize::new(0);
+        let mut queue = queue();
+        let wakers: Vec<_> = (0..WAKERS)
+            .map(|token| Waker::new(queue.registry(), Token(token)).unwrap())
+            .collect();
+        let asked = &[const { AtomicUsize::new(0) }; WAKERS];
+        let heard = &[const { AtomicUsize::new(0) }; WAKERS];
+        thread::scope(|scope| {
+            for (at, waker) in wakers.iter().enumerate() {
+                scope.spawn(move || {
+                    kernel::start_storm(SIGALRM);
+                    while asked[at].load(Ordering::SeqCst) != usize::MAX {
+                        waker.wake().unwrap();
+                        let count = asked[at].load(Ordering::SeqCst);
+                        // No wake before the last one was heard: each is an event.
+                        while heard[at].load(Ordering::SeqCst) == count {
+                            thread::sleep(Duration::from_micros(700));
+                        }
+                        let next = asked[at].fetch_max(count + 1, Ordering::SeqCst);
+                        if next == usize::MAX {
+                            break;
+                        }
+                    }
+                });
+            }
+            kernel::start_storm(SIGALRM);
+            let deadline = Instant::now() + DEADLINE;
+            let mut events = 0;
+            // Waits of every kind.
+            let timeouts = [
+                None,
+                Some(DEADLINE),
+                Some(DEADLINE + Duration::from_nanos(1)),
+            ];
+            while interruptions.load(Ordering::Relaxed) < ENOUGH || events < ENOUGH {
+                assert!(Instant::now() < deadline, "{events} and {interruptions:?}");
+                for event in &next(&mut queue, interruptions, timeouts[events % 3]) {
+                    let Token(at) = event.token();
+                    let count = heard[at].load(Ordering::SeqCst);
+                    assert_eq!(asked[at].load(Ordering::SeqCst), count, "heard twice");
+                    heard[at].store(count + 1, Ordering::SeqCst);
+                    events += 1;
+                }
+            }
+            for at in 0..WAKERS {
+                asked[at].store(usize::MAX, Ordering::SeqCst);
+                heard[at].fetch_add(1, Ordering::SeqCst);
+            }
+            eprintln!("{events} wakes in {interruptions:?} interruptions");
+        });
+        assert!(SIGNALS.load(Ordering::SeqCst) >= ENOUGH);
+    });
+}
+
+/// What a client sends on its connection, and what the server sends back.
+const LOAD: usize = 20_000;
+
+#[test]
+fn a_storm_of_signals_loses_no_connection_and_no_byte() {
+    const CLIENTS: usize = 3;
+    kernel::alone(|| {
+        let _watchdog = Watchdog::new();
+        kernel::count_signal(SIGALRM);
+        let interruptions = &AtomicUsize::new(0);
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let deadline = Instant::now() + DEADLINE;
+        let enough = move || {
+            assert!(Instant::now() < deadline, "{interruptions:?}");
+            interruptions.load(Ordering::Relaxed) >= ENOUGH
+        };
+        let (connected, accepted) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let clients = &AtomicUsize::new(CLIENTS);
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(move || {
+                    kernel::start_storm(SIGALRM);
+                    while !enough() {
+                        connected.fetch_add(1, Ordering::SeqCst);
+                        converse(addr, interruptions);
+                    }
+                    clients.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+            kernel::start_storm(SIGALRM);
+            serve(&listener, interruptions, accepted, clients);
+        });
+        assert_eq!(
+            accepted.load(Ordering::SeqCst),
+            connected.load(Ordering::SeqCst)
+        );
+        eprintln!("{accepted:?} connections in {interruptions:?} interruptions");
+    });
+}
+
+/// Sends [`LOAD`] bytes and asserts that the same come back.
+fn converse(addr: SocketAddr, interruptions: &AtomicUsize) {
+    let stream = TcpStream::connect(addr).unwrap();
+    let mut queue = queue();
+    let registry = queue.registry();
+    registry
+        .register(&stream, Token(0), (READABLE | Interest::WRITABLE).edge())
+        .unwrap();
+    let sent: Vec<u8> = (0..LOAD).map(|index| (index * 7 / 3) as u8).collect();
+    let (mut rest, mut back) = (&sent[..], Vec::new());
+    let mut piece = [0; 997];
+    'waiting: loop {
+        let _ = next(
+            &mut queue,
+            interruptions,
+            Some(Duration::from_micros(10_700)),
+        );
+        assert_eq!(stream.take_error().unwrap(), None);
+        while !rest.is_empty() {
+            let now = &rest[..rest.len().min(piece.len())];
+            match insist(interruptions, || stream.write(now)) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.is_would_block() => break,
+                Err(error) => panic!("{error}"),
+            }
+            if rest.is_empty() {
+                stream.shutdown(Shutdown::Write).unwrap();
+            }
+        }
+        loop {
+            match insist(interruptions, || stream.read(&mut piece)) {
+                Ok(0) => break 'waiting,
+                Ok(count) => back.extend_from_slice(&piece[..count]),
+                Err(error) if error.is_would_block() => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    assert!(back == sent, "{} bytes of {LOAD}", back.len());
+}
+
+/// Sends back what comes, to everyone, until the last client has gone.
+fn serve(
+    listener: &TcpListener,
+    interruptions: &AtomicUsize,
+    accepted: &AtomicUsize,
+    clients: &AtomicUsize,
+) {
+    const LISTENER: Token = Token(usize::MAX);
+    let mut queue = queue();
+    let registry = queue.registry().try_clone().unwrap();
+    registry.register(listener, LISTENER, READABLE).unwrap();
+    let mut streams: BTreeMap<usize, (TcpStream, Vec<u8>, bool)> = BTreeMap::new();
+    while clients.load(Ordering::SeqCst) > 0 || !streams.is_empty() {
+        let events = next(
+            &mut queue,
+            interruptions,
+            Some(Duration::from_micros(10_300)),
+        );
+        for event in &events {
+            if event.token() == LISTENER {
+                let Ok((stream, _)) = insist(interruptions, || listener.accept()) else {
+                    continue;
+                };
+                let token = accepted.fetch_add(1, Ordering::SeqCst);
+                let interest = READABLE | Interest::WRITABLE;
+                registry.register(&stream, Token(token), interest).unwrap();
+                streams.insert(token, (stream, Vec::new(), false));
+                continue;
+            }
+            let Token(token) = event.token();
+            let (stream, pending, ended) = streams.get_mut(&token).expect("a stream of ours");
+            let mut piece = [0; 1009];
+            match insist(interruptions, || stream.read(&mut piece)) {
+                Ok(0) => *ended = true,
+                Ok(count) => pending.extend_from_slice(&piece[..count]),
+                Err(error) if error.is_would_block() => {}
+                Err(error) => panic!("{error}"),
+            }
+            match insist(interruptions, || stream.write(pending)) {
+                Ok(count) => drop(pending.drain(..count)),
+                Err(error) if error.is_would_block() => {}
+                Err(error) => panic!("{error}"),
+            }
+            if *ended && pending.is_empty() {
+                streams.remove(&token);
+            }
+        }
+    }
+}
