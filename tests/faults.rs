@@ -18,7 +18,7 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use syscalls::{Sysno, syscall};
@@ -1052,21 +1052,22 @@ fn a_storm_of_signals_loses_no_wake() {
             .collect();
         let asked = &[const { AtomicUsize::new(0) }; WAKERS];
         let heard = &[const { AtomicUsize::new(0) }; WAKERS];
+        let over = &AtomicBool::new(false);
         thread::scope(|scope| {
             for (at, waker) in wakers.iter().enumerate() {
                 scope.spawn(move || {
                     kernel::start_storm(SIGALRM);
-                    while asked[at].load(Ordering::SeqCst) != usize::MAX {
-                        waker.wake().unwrap();
+                    while !over.load(Ordering::SeqCst) {
                         let count = asked[at].load(Ordering::SeqCst);
+                        waker.wake().unwrap();
                         // No wake before the last one was heard: each is an event.
                         while heard[at].load(Ordering::SeqCst) == count {
+                            if over.load(Ordering::SeqCst) {
+                                return;
+                            }
                             thread::sleep(Duration::from_micros(700));
                         }
-                        let next = asked[at].fetch_max(count + 1, Ordering::SeqCst);
-                        if next == usize::MAX {
-                            break;
-                        }
+                        asked[at].store(count + 1, Ordering::SeqCst);
                     }
                 });
             }
@@ -1089,10 +1090,7 @@ fn a_storm_of_signals_loses_no_wake() {
                     events += 1;
                 }
             }
-            for at in 0..WAKERS {
-                asked[at].store(usize::MAX, Ordering::SeqCst);
-                heard[at].fetch_add(1, Ordering::SeqCst);
-            }
+            over.store(true, Ordering::SeqCst);
             eprintln!("{events} wakes in {interruptions:?} interruptions");
         });
         assert!(SIGNALS.load(Ordering::SeqCst) >= ENOUGH);

@@ -1,0 +1,565 @@
+//! The libc-free program, when the kernel says no to it: it goes on where it can, and
+//! where it cannot it ends with a sentence. `strace` has the calls fail.
+
+mod common;
+
+use common::server::{Client, Server};
+use common::{DEADLINE, demo, is_emulated, left_out, wait_until};
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{self, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const WAIT: &str = if cfg!(target_arch = "x86_64") {
+    "epoll_wait"
+} else {
+    "epoll_pwait"
+};
+
+/// How many programs run at a time: they wait more than they work.
+const AT_A_TIME: usize = 6;
+
+/// A call, at which of its times it fails, and each of the ways it does.
+type Fault = (&'static str, &'static str, &'static [&'static str]);
+
+/// One row of a table, for one errno.
+#[derive(Clone, Copy, Debug)]
+struct Case<T> {
+    call: &'static str,
+    when: &'static str,
+    errno: &'static str,
+    expected: T,
+}
+
+fn cases<T: Copy>(rows: &[(Fault, T)]) -> Vec<Case<T>> {
+    let each = |&((call, when, errnos), expected): &(Fault, T)| {
+        errnos.iter().map(move |&errno| Case {
+            call,
+            when,
+            errno,
+            expected,
+        })
+    };
+    rows.iter().flat_map(each).collect()
+}
+
+impl<T> Case<T> {
+    /// `command` with the fault, and where `strace` says what it did.
+    fn command(&self, command: &Command) -> (Command, PathBuf) {
+        let call = self.call;
+        let inject = format!("inject={call}:error={}:when={}", self.errno, self.when);
+        under_strace(command, &["-e", &format!("trace={call}"), "-e", &inject])
+    }
+}
+
+/// `command`, watched by a `strace` that is not its parent: what is started is what
+/// can be waited for, killed, and looked into.
+fn under_strace(command: &Command, options: &[&str]) -> (Command, PathBuf) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let log = env::temp_dir().join(format!("epore-strace-{}-{number}", process::id()));
+    let mut strace = Command::new("strace");
+    strace.args(["-D", "-qq", "-o"]).arg(&log).args(options);
+    strace.arg(command.get_program()).args(command.get_args());
+    (strace, log)
+}
+
+/// Asserts that the fault has come, or else the row shows nothing.
+#[track_caller]
+fn assert_injected(log: &PathBuf, what: &str) {
+    let mut text = String::new();
+    let injected = wait_until(DEADLINE, || {
+        text = fs::read_to_string(log).unwrap_or_default();
+        text.contains("(INJECTED)").then_some(())
+    });
+    assert!(injected.is_some(), "{what}: no such call: {text}");
+    let _ = fs::remove_file(log);
+}
+
+/// `strace`, if it is there and works here.
+fn can_inject(check: &str) -> bool {
+    if is_emulated() {
+        left_out(check, "strace sees the emulator's calls");
+        return false;
+    }
+    let program = demo();
+    let (mut strace, log) = under_strace(&program, &["-e", "trace=write"]);
+    let output = strace.arg("--help").stdin(Stdio::null()).output();
+    let works = matches!(&output, Ok(output) if output.status.success());
+    let traced = wait_until(Duration::from_secs(5), || {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        (!works || text.contains("write(1")).then_some(works)
+    });
+    let _ = fs::remove_file(&log);
+    match (output, traced) {
+        (_, Some(true)) => return true,
+        (Err(error), _) => left_out(check, format!("no strace: {error}")),
+        (Ok(output), _) => {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            left_out(check, format!("strace cannot trace here: {}", why.trim()));
+        }
+    }
+    false
+}
+
+/// Tries every case, several at a time, and says which went wrong.
+fn try_all<T: Sync + std::fmt::Debug>(cases: &[Case<T>], attempt: impl Fn(&Case<T>) + Sync) {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let attempt = std::panic::AssertUnwindSafe(|| attempt(case));
+                    if std::panic::catch_unwind(attempt).is_err() {
+                        failed.lock().expect("no panic").push(case);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("no panic");
+    assert!(failed.is_empty(), "{failed:#?}");
+    eprintln!("{} faults", cases.len());
+}
+
+// The server, before it serves.
+
+#[test]
+fn a_server_that_cannot_start_says_which_call_was_refused_and_ends() {
+    const LISTEN: &str = "cannot listen on 127.0.0.1:0";
+    const WAITING: &str = "cannot wait for events";
+    let rows: &[(Fault, &str)] = &[
+        (
+            (
+                "epoll_create1",
+                "1",
+                &["EMFILE", "ENFILE", "ENOMEM", "ENOSYS"],
+            ),
+            WAITING,
+        ),
+        (
+            (
+                "socket",
+                "1",
+                &[
+                    "EMFILE",
+                    "ENFILE",
+                    "ENOBUFS",
+                    "EAFNOSUPPORT",
+                    "EACCES",
+                    "EPERM",
+                ],
+            ),
+            LISTEN,
+        ),
+        (
+            ("setsockopt", "1", &["ENOMEM", "EPERM", "ENOPROTOOPT"]),
+            LISTEN,
+        ),
+        (
+            ("setsockopt", "2", &["ENOMEM", "EPERM", "ENOPROTOOPT"]),
+            LISTEN,
+        ),
+        (
+            (
+                "bind",
+                "1",
+                &["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOMEM"],
+            ),
+            LISTEN,
+        ),
+        (("listen", "1", &["EADDRINUSE", "EOPNOTSUPP"]), LISTEN),
+        (
+            (
+                "timerfd_create",
+                "1",
+                &["EMFILE", "ENFILE", "ENODEV", "ENOMEM"],
+            ),
+            LISTEN,
+        ),
+        (("epoll_ctl", "1", &["ENOMEM", "ENOSPC", "EPERM"]), LISTEN),
+        (("epoll_ctl", "2", &["ENOMEM", "ENOSPC", "EPERM"]), LISTEN),
+        (("getsockname", "1", &["ENOBUFS", "EBADF"]), LISTEN),
+        ((WAIT, "1", &["EBADF", "EFAULT", "EINVAL"]), WAITING),
+    ];
+    if !can_inject("a server that cannot start") {
+        return;
+    }
+    try_all(&cases(rows), |case| {
+        let (mut command, log) = case.command(demo().args(["serve", "127.0.0.1:0"]));
+        let output = common::run(&mut command);
+        assert_ends(
+            &output,
+            1,
+            &format!("epore: {}: {}: {} (", case.expected, case.call, case.errno),
+        );
+        assert_injected(&log, &format!("{case:?}"));
+    });
+}
+
+/// Asserts that the program has ended with this code, and with a line that begins so.
+#[track_caller]
+fn assert_ends(output: &Output, code: i32, start: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    // No signal, and no panic.
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert!(stderr.starts_with(start), "{stderr:?}, not {start:?}");
+    assert_eq!(stderr.lines().count(), usize::from(code > 0), "{stderr}");
+}
+
+// The server, while it serves.
+
+/// What a fault may cost: of the four clients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cost {
+    Nothing,
+    /// One connection is closed, without a word.
+    Client,
+    /// One is told that there is no timer.
+    Unavailable,
+    /// One of these, or nothing: the call is made for several reasons.
+    Either,
+}
+
+#[test]
+fn a_server_goes_on_serving_whatever_call_is_refused() {
+    use Cost::*;
+    let rows: &[(Fault, Cost)] = &[
+        ((WAIT, "1", &["EINTR"]), Nothing),
+        ((WAIT, "2+2", &["EINTR"]), Nothing),
+        (
+            (
+                "accept4",
+                "1",
+                &[
+                    "EMFILE",
+                    "ENFILE",
+                    "ENOBUFS",
+                    "ENOMEM",
+                    "ECONNABORTED",
+                    "EINTR",
+                    "EAGAIN",
+                    "EPROTO",
+                    "EPERM",
+                    "ENETDOWN",
+                ],
+            ),
+            Nothing,
+        ),
+        (
+            ("accept4", "2..4", &["EMFILE", "ECONNABORTED", "EINTR"]),
+            Nothing,
+        ),
+        // The first two are the listener's and the clock's.
+        (("epoll_ctl", "3", &["ENOMEM", "ENOSPC", "EEXIST"]), Client),
+        (("epoll_ctl", "4", &["ENOMEM", "ENOSPC"]), Either),
+        (("epoll_ctl", "5", &["ENOMEM", "ENOSPC"]), Either),
+        (
+            ("timerfd_create", "2", &["EMFILE", "ENFILE", "ENOMEM"]),
+            Unavailable,
+        ),
+        (("timerfd_settime", "1", &["EINVAL", "ECANCELED"]), Either),
+        (("read", "1", &["EINTR", "EAGAIN"]), Nothing),
+        (
+            (
+                "read",
+                "1",
+                &["ECONNRESET", "ETIMEDOUT", "EIO", "EHOSTUNREACH"],
+            ),
+            Client,
+        ),
+        (("read", "2..5", &["EINTR"]), Nothing),
+        (("sendto", "1", &["EINTR", "EAGAIN"]), Nothing),
+        (
+            (
+                "sendto",
+                "1",
+                &["ECONNRESET", "EPIPE", "ENOBUFS", "ENOMEM", "ETIMEDOUT"],
+            ),
+            Client,
+        ),
+        (("sendto", "2..4", &["EINTR"]), Nothing),
+        (("shutdown", "1", &["ENOTCONN"]), Either),
+        (("write", "1", &["EINTR", "EAGAIN"]), Nothing),
+        (
+            (
+                "write",
+                "2+",
+                &["EIO", "EPIPE", "ENOSPC", "EBADF", "EINVAL"],
+            ),
+            Nothing,
+        ),
+        (("write", "2..4", &["EINTR", "EAGAIN"]), Nothing),
+    ];
+    if !can_inject("a server that goes on") {
+        return;
+    }
+    try_all(&cases(rows), |case| {
+        let mut log = PathBuf::new();
+        let server = Server::start_at("127.0.0.1:0", |command| {
+            let (mut strace, path) = case.command(command);
+            strace.stdin(Stdio::null()).stdout(Stdio::piped());
+            (*command, log) = (strace, path);
+        });
+        let what = format!("{case:?}");
+        // With no client: the queue, the listener and the clock.
+        let open = server.descriptors();
+        let answers = ask_all(&server);
+        let count = |text: &str| answers.iter().filter(|answer| *answer == text).count();
+        let (served, closed, refused) = (count("hello"), count(""), count("503"));
+        assert_eq!(
+            served + closed + refused,
+            answers.len(),
+            "{what}: {answers:?}"
+        );
+        let cost = (closed, refused);
+        let expected = match case.expected {
+            Cost::Nothing => cost == (0, 0),
+            Cost::Client => cost == (1, 0),
+            Cost::Unavailable => cost == (0, 1),
+            Cost::Either => closed + refused <= 1,
+        };
+        assert!(expected, "{what}: {answers:?}");
+        assert_injected(&log, &what);
+        server.assert_alive();
+        server.wait_for_descriptors(open);
+    });
+}
+
+/// Four clients at a time; what each was answered.
+fn ask_all(server: &Server) -> Vec<String> {
+    const REQUESTS: [&str; 4] = [
+        "GET /20/hello HTTP/1.1\r\n\r\n",
+        "GET /0/hello HTTP/1.1\r\n\r\n",
+        "GET /50/hello HTTP/1.1\r\n\r\n",
+        // What follows is not answered, but read before the end.
+        "GET /0/hello HTTP/1.1\r\nConnection: close\r\n\r\nmore",
+    ];
+    let mut clients = REQUESTS.map(|_| server.connect());
+    for (client, request) in clients.iter_mut().zip(REQUESTS) {
+        client.send(request);
+    }
+    clients.into_iter().map(answer).collect()
+}
+
+/// What a client hears: the message, a refusal's status, or nothing but the end.
+///
+/// A call that says there is nothing while there is something lies as no kernel does,
+/// and whoever listens for edges goes to sleep over it: until the next edge, which
+/// comes when the client says a word more. An empty line means nothing.
+fn answer(mut client: Client) -> String {
+    let nudge = Some(Duration::from_millis(300));
+    client.stream.set_read_timeout(nudge).expect("a socket");
+    let mut text = Vec::new();
+    for _ in 0..60 {
+        let mut piece = [0; 4096];
+        match client.stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => text.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let _ = client.stream.write_all(b"\r\n");
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("{error}"),
+        }
+        if text.ends_with(b"\r\n\r\nhello") {
+            return "hello".into();
+        }
+    }
+    let text = String::from_utf8_lossy(&text);
+    let status = text.strip_prefix("HTTP/1.1 ").and_then(|it| it.get(..3));
+    match status {
+        Some("503") => "503".into(),
+        // Cut short, or wrong.
+        _ => text.into_owned(),
+    }
+}
+
+// The client.
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// All five answers, and 0.
+    Finished,
+    /// So many answers, and 1.
+    Failed,
+    /// No connection can be made, which is told with the call.
+    Cannot(&'static str),
+    /// All went well, and not all of it could be told.
+    Untold,
+}
+
+#[test]
+fn a_client_gets_its_answers_or_says_which_call_was_refused() {
+    const CONNECT: End = End::Cannot("cannot connect to ");
+    const WAITING: End = End::Cannot("cannot wait for events");
+    let rows: &[(Fault, End)] = &[
+        (
+            ("epoll_create1", "1", &["EMFILE", "ENFILE", "ENOMEM"]),
+            WAITING,
+        ),
+        (
+            (
+                "socket",
+                "1",
+                &["EMFILE", "ENFILE", "ENOBUFS", "EAFNOSUPPORT"],
+            ),
+            CONNECT,
+        ),
+        (("socket", "4", &["EMFILE", "ENFILE"]), CONNECT),
+        (
+            (
+                "connect",
+                "1",
+                &[
+                    "ECONNREFUSED",
+                    "ENETUNREACH",
+                    "EACCES",
+                    "EADDRNOTAVAIL",
+                    "EPERM",
+                ],
+            ),
+            CONNECT,
+        ),
+        (("connect", "5", &["ECONNREFUSED", "ETIMEDOUT"]), CONNECT),
+        // They are not made, so this one never connects.
+        (("connect", "2", &["EINTR", "EINPROGRESS"]), End::Failed),
+        (("epoll_ctl", "1", &["ENOMEM", "ENOSPC"]), CONNECT),
+        (("epoll_ctl", "5", &["ENOMEM", "ENOSPC"]), CONNECT),
+        // The five are registered: this is the first to have sent its request.
+        (("epoll_ctl", "6", &["ENOMEM", "EBADF"]), End::Failed),
+        (("getsockopt", "1", &["ENOBUFS", "EBADF"]), CONNECT),
+        ((WAIT, "1", &["EINTR"]), End::Finished),
+        ((WAIT, "1..20", &["EINTR"]), End::Finished),
+        ((WAIT, "2", &["EBADF", "EINVAL", "EFAULT"]), WAITING),
+        (("sendto", "1", &["EINTR", "EAGAIN"]), End::Finished),
+        (("sendto", "2..7", &["EINTR", "EAGAIN"]), End::Finished),
+        (
+            ("sendto", "1", &["ECONNRESET", "EPIPE", "ENOBUFS"]),
+            End::Failed,
+        ),
+        (("read", "1", &["EINTR", "EAGAIN"]), End::Finished),
+        (("read", "1..6", &["EINTR", "EAGAIN"]), End::Finished),
+        (
+            ("read", "1", &["ECONNRESET", "ETIMEDOUT", "EIO"]),
+            End::Failed,
+        ),
+        (("write", "1", &["EINTR", "EAGAIN"]), End::Finished),
+        (("write", "1..4", &["EINTR"]), End::Finished),
+        (
+            ("write", "1+", &["EIO", "EPIPE", "ENOSPC", "EBADF"]),
+            End::Untold,
+        ),
+        (("clock_gettime", "1", &["EINVAL", "EPERM"]), End::Finished),
+        (("clock_gettime", "1+", &["EINVAL", "EPERM"]), End::Finished),
+    ];
+    if !can_inject("a client that is refused calls") {
+        return;
+    }
+    let address = answering();
+    try_all(&cases(rows), |case| {
+        let (mut command, log) = case.command(demo().args(["get", &address.to_string()]));
+        let output = common::run(&mut command);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let answers = stdout.matches("  200 OK  hi\n").count();
+        let what = format!("{case:?}: {output:?}");
+        match case.expected {
+            End::Finished => {
+                assert_ends(&output, 0, "");
+                assert_eq!(answers, 5, "{what}");
+                assert!(stdout.ends_with("FINISHED\n"), "{what}");
+            }
+            End::Untold => assert_ends(&output, 0, ""),
+            End::Failed => {
+                assert_ends(&output, 1, "epore: 1 of 5 requests failed\n");
+                assert_eq!(answers, 4, "{what}");
+                assert!(!stdout.contains("FINISHED"), "{what}");
+                // What is handed on is told; what is not leads to another end.
+                let mut told = String::new();
+                let _ = write!(told, "{}: {} (", case.call, case.errno);
+                let kept = ["connect", "sendto"].contains(&case.call);
+                assert!(kept || stdout.contains(&told), "{what}");
+            }
+            End::Cannot(doing) => {
+                let address = if doing.ends_with(' ') {
+                    address.to_string()
+                } else {
+                    String::new()
+                };
+                let start = format!("epore: {doing}{address}: {}: {} (", case.call, case.errno);
+                assert_ends(&output, 1, &start);
+                assert!(!stdout.contains("FINISHED"), "{what}");
+            }
+        }
+        assert_injected(&log, &what);
+    });
+}
+
+/// A server that answers every request at once, and lets those go that ask nothing.
+fn answering() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(|| {
+                let _ = answer_one(stream.expect("a client"));
+            });
+        }
+    });
+    address
+}
+
+fn answer_one(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        request.push(byte[0]);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+}
+
+// Both in one program: five seconds each.
+
+#[test]
+fn the_demonstration_survives_what_can_be_made_good() {
+    let rows: &[(Fault, End)] = &[
+        ((WAIT, "2+3", &["EINTR"]), End::Finished),
+        (
+            ("accept4", "1..3", &["ECONNABORTED", "EMFILE", "EINTR"]),
+            End::Finished,
+        ),
+        (("timerfd_create", "3", &["EMFILE"]), End::Failed),
+        (("write", "3+2", &["EAGAIN"]), End::Finished),
+    ];
+    if !can_inject("a demonstration that is refused calls") {
+        return;
+    }
+    try_all(&cases(rows), |case| {
+        let (mut command, log) = case.command(&demo());
+        let output = common::run(&mut command);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let answers = stdout.matches("  200 OK  request-").count();
+        match case.expected {
+            End::Failed => {
+                assert_ends(&output, 1, "epore: 1 of 5 requests failed\n");
+                assert_eq!(answers, 4, "{stdout}");
+                assert!(stdout.contains("503 Service Unavailable"), "{stdout}");
+            }
+            _ => {
+                assert_ends(&output, 0, "");
+                assert_eq!(answers, 5, "{stdout}");
+                assert!(stdout.ends_with("FINISHED\n"), "{stdout}");
+            }
+        }
+        assert_injected(&log, &format!("{case:?}"));
+    });
+}
