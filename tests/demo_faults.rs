@@ -16,6 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+use syscalls::Errno;
 
 const WAIT: &str = if cfg!(target_arch = "x86_64") {
     "epoll_wait"
@@ -51,6 +52,17 @@ fn cases<T: Copy>(rows: &[(Fault, T)]) -> Vec<Case<T>> {
 }
 
 impl<T> Case<T> {
+    /// What the program says of the fault: it knows the names of the likely ones alone.
+    fn sentences(&self) -> [String; 2] {
+        let number = (1..134).find(|&number| Errno::new(number).name() == Some(self.errno));
+        let number = number.expect("an errno");
+        let (call, name) = (self.call, self.errno);
+        [
+            format!("{call}: {name} ("),
+            format!("{call}: errno {number}"),
+        ]
+    }
+
     /// `command` with the fault, and where `strace` says what it did.
     fn command(&self, command: &Command) -> (Command, PathBuf) {
         let call = self.call;

@@ -14,9 +14,11 @@ use epore::net::{Shutdown, TcpListener, TcpStream};
 use epore::sys::{self, SYSCALLS, SockAddr, Timespec};
 use epore::{Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -720,20 +722,10 @@ fn drops(faults: &Faults, object: impl Sized) -> Result<u64> {
     Ok(0)
 }
 
-/// The descriptors that this process has open, and what they are.
-fn descriptors() -> Vec<String> {
-    let mut open: Vec<String> = fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            let what = fs::read_link(entry.path()).unwrap_or_default();
-            format!("{} {}", entry.file_name().display(), what.display())
-        })
-        // The one that lists them has another process's number.
-        .filter(|line| !line.contains("/proc/") && !line.ends_with(' '))
-        .collect();
-    open.sort();
-    open
+/// The descriptors that this process has open; the one that lists them, too.
+fn descriptors() -> BTreeSet<OsString> {
+    let listed = fs::read_dir("/proc/self/fd").unwrap();
+    listed.map(|entry| entry.unwrap().file_name()).collect()
 }
 
 /// What happened at a site.
@@ -756,12 +748,15 @@ fn run(site: &Site, faults: &Faults, plan: Plan) -> Run {
             unsafe { syscall!(Sysno::close, descriptor) }.expect("still open");
         }
     }
-    assert_eq!(
-        descriptors(),
-        before,
-        "{}: {outcome:?}, {calls:?}",
-        site.name
-    );
+    let after = descriptors();
+    let opened = after.difference(&before).map(|number| {
+        let path = Path::new("/proc/self/fd").join(number);
+        (number, fs::read_link(path))
+    });
+    let opened = Vec::from_iter(opened);
+    let what = site.name;
+    assert!(opened.is_empty(), "{what}: {opened:?} of {calls:?}");
+    assert_eq!(after, before, "{what}: {calls:?}");
     Run { outcome, calls }
 }
 

@@ -92,13 +92,14 @@ impl Faults {
 }
 
 /// Runs `test` in a thread of its own whose system calls can fail: those that the
-/// library makes.
+/// library makes. For a process that is [`alone`](kernel::alone).
 ///
 /// # Errors
 ///
 /// There are no such filters: in an emulator, or in a container that forbids them.
 pub fn with_faults(test: impl FnOnce(&Faults) + Send) -> Result<(), Errno> {
     let faults = Faults::default();
+    kernel::stay_on_one_processor();
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let faults = &faults;
@@ -163,14 +164,8 @@ impl Drop for End {
 fn supervise(listener: &OwnedFd, faults: &Faults) {
     const RECEIVE: usize = 0xc050_2100;
     const SEND: usize = 0xc018_2101;
-    const SET_FLAGS: usize = 0x4008_2104;
-    const SYNC_WAKE_UP: usize = 1;
     const MAKE_THE_CALL: u32 = 1;
 
-    // Who asks and who answers never run at the same time. Linux 6.6 can know that,
-    // and is faster for it.
-    // SAFETY: no memory.
-    let _ = unsafe { syscall!(Sysno::ioctl, listener.as_raw_fd(), SET_FLAGS, SYNC_WAKE_UP) };
     let mut over = false;
     while !over {
         let mut asked = Notification::default();
