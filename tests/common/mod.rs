@@ -5,6 +5,7 @@ pub mod fault;
 pub mod kernel;
 pub mod queue;
 pub mod server;
+pub mod storm;
 pub mod tcp;
 
 use std::env;

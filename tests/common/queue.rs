@@ -133,12 +133,18 @@ pub struct Watchdog {
 impl Watchdog {
     #[track_caller]
     pub fn new() -> Self {
+        Self::within(DEADLINE)
+    }
+
+    /// With a deadline of its own.
+    #[track_caller]
+    pub fn within(limit: Duration) -> Self {
         let (alive, ended) = mpsc::channel();
         let place = std::panic::Location::caller();
         thread::spawn(move || {
-            if ended.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
                 // Past libtest's capture, which ends with the process.
-                let _ = writeln!(io::stderr(), "{place}: still waiting after {DEADLINE:?}");
+                let _ = writeln!(io::stderr(), "{place}: still waiting after {limit:?}");
                 process::abort();
             }
         });
