@@ -52,13 +52,13 @@ impl Random {
 
 /// A number that one thread waits for another to reach.
 #[derive(Default)]
-struct Reached {
+pub struct Reached {
     number: AtomicUsize,
     waiting: OnceLock<Thread>,
 }
 
 impl Reached {
-    fn wait_for(&self, number: usize) {
+    pub fn wait_for(&self, number: usize) {
         self.waiting.get_or_init(thread::current);
         // Either this thread sees the number, or the other sees this thread.
         fence(Ordering::SeqCst);
@@ -67,7 +67,7 @@ impl Reached {
         }
     }
 
-    fn set(&self, number: usize) {
+    pub fn set(&self, number: usize) {
         self.number.store(number, Ordering::Release);
         fence(Ordering::SeqCst);
         if let Some(thread) = self.waiting.get() {
