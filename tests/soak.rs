@@ -13,7 +13,7 @@
 mod common;
 
 use common::queue::{self, Watchdog, queue};
-use common::storm::{Bell, Lane, Manner, Random, Reached, Watcher};
+use common::storm::{Bell, Lane, Manner, Random, Reached, Watcher, end_at_first_panic};
 use common::tcp::V4;
 use common::{kernel, left_out};
 use epore::net::{Shutdown, TcpListener, TcpStream};
@@ -181,6 +181,7 @@ fn accept_all(
 }
 
 fn soak(length: Duration) {
+    end_at_first_panic();
     let mut queue = queue();
     let shared = queue.registry().try_clone().expect("a descriptor");
     let listener = TcpListener::bind(V4).expect("a free port");

@@ -6,9 +6,23 @@
 
 use epore::fd::OwnedFd;
 use epore::{Event, Events, Interest, Poll, Registry, Token, Waker, sys};
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::thread::{self, Thread};
+use std::{panic, process};
+
+/// Has the first panic end the process, with its message: others would wait for ever for
+/// the thread that is no more.
+pub fn end_at_first_panic() {
+    panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let name = thread.name().unwrap_or("a thread of a test");
+        // Past libtest's capture, which ends with the process.
+        let _ = writeln!(io::stderr(), "{name}: {panic}");
+        process::abort();
+    }));
+}
 
 /// What a token says, besides the serial number and the thread's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +328,7 @@ pub struct Storm {
 
 impl Storm {
     pub fn rage(&self) -> Counts {
+        end_at_first_panic();
         let mut queue = Poll::new().expect("a queue");
         let shared = queue.registry().try_clone().expect("a descriptor");
         let lanes: Vec<_> = (0..self.lanes).map(|_| Lane::default()).collect();

@@ -116,3 +116,48 @@ fault timer-never-repeats native timer \
     src/timer.rs 'it_interval: period.into()' 'it_interval: (period * 0).into()'
 fault closed-without-std '!native' no_std \
     src/sys/fd.rs 'let _ = sys::io::close_raw(self.fd);' ''
+
+# For the random trials against libc, and nothing else.
+fault trials-mod-for-add '!both' differential \
+    src/poll.rs 'self.control(EPOLL_CTL_ADD' 'self.control(EPOLL_CTL_MOD'
+fault trials-edge-dropped '!native' differential \
+    src/interest.rs 'self.with(EPOLLET)' 'self.with(0)'
+fault trials-oneshot-dropped '!native' differential \
+    src/interest.rs 'self.with(EPOLLONESHOT)' 'self.with(0)'
+fault trials-rdhup-lost '!native' differential \
+    src/interest.rs 'bits | EPOLLRDHUP' 'bits'
+fault trials-rdhup-with-exclusive '!native' differential \
+    src/interest.rs 'self.has(EPOLLIN) && !self.has(EPOLLEXCLUSIVE)' 'self.has(EPOLLIN)'
+fault trials-data-truncated native differential \
+    src/poll.rs 'token.0 as u64' 'token.0 as u32 as u64'
+fault trials-token-truncated '!native' differential \
+    src/event.rs 'self.data() as usize' 'self.data() as u32 as usize'
+fault trials-count-off-by-one '!native' differential \
+    src/sys/epoll.rs 'buffer.set_len(len)' 'buffer.set_len(len.saturating_sub(1))'
+fault trials-room-short-by-one '!native' differential \
+    src/sys/epoll.rs 'events.len().min(MAX_EVENTS)' '(events.len() - usize::from(events.len() > 1)).min(MAX_EVENTS)'
+fault trials-read-closed '!native' differential \
+    src/event.rs 'self.has(EPOLLHUP) || (self.has(EPOLLIN) && self.has(EPOLLRDHUP))' 'self.has(EPOLLHUP) || self.has(EPOLLRDHUP)'
+fault trials-full-waker-mute '!native' differential \
+    src/waker.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
+fault trials-deregister-forgives '!native' differential \
+    src/poll.rs 'self.control(EPOLL_CTL_DEL, source.as_fd(), None)' 'self.control(EPOLL_CTL_DEL, source.as_fd(), None)
+            .or_else(|error| if error.errno() == Errno::ENOENT { Ok(()) } else { Err(error) })'
+
+# For many threads at once.
+fault threads-level-waker '!native' concurrency \
+    src/waker.rs 'Interest::READABLE.edge()' 'Interest::READABLE'
+fault threads-waker-of-one-wake '!native' concurrency \
+    src/waker.rs 'Interest::READABLE.edge()' 'Interest::READABLE.edge().oneshot()'
+fault threads-wake-saved native concurrency \
+    src/waker.rs '        match self.add_one() {
+            Err(error) if error.is_would_block() => self.empty' '        static WAKES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+        if WAKES.fetch_add(1, core::sync::atomic::Ordering::Relaxed) % 1000 == 999 {
+            return Ok(());
+        }
+        match self.add_one() {
+            Err(error) if error.is_would_block() => self.empty'
+fault threads-stale-events '!native' concurrency \
+    src/sys/epoll.rs '        self.clear();
+        &mut self.room' '        &mut self.room' \
+    src/sys/epoll.rs '        self.len = len;' '        self.len = self.len.max(len);'
