@@ -44,10 +44,16 @@ assert_impl_all!(Poll: Send, Sync);
 ///
 /// # While another thread waits
 ///
-/// - What is registered and ready ends a wait that has begun already.
-/// - After `deregister` has returned, no wait that starts later reports the
-///   source. One that returned earlier may have, and its events are in the
-///   buffer: whoever reuses tokens has to expect them.
+/// - What is registered or reregistered, and ready, ends a wait that has begun
+///   already; so does what becomes ready later.
+/// - After `deregister` has returned, no wait that starts later reports the source;
+///   and after `reregister`, none reports it with the old token. On the thread that
+///   waits, that is every wait after the call.
+/// - A wait that started earlier may: it may have taken the events before, and then
+///   they are in the buffer, where nothing removes them. Whoever reuses tokens, or
+///   deregisters one source while handling the event of another, has to expect them.
+/// - Clones may be dropped at any time. What they have registered stays, as long as
+///   the [`Poll`] or another clone does.
 #[derive(Debug)]
 pub struct Registry {
     epoll: OwnedFd,

@@ -13,6 +13,14 @@ use crate::{Interest, Registry, Result, Token};
 /// Dropping it ends the registration, and a wake that no wait has reported yet is
 /// gone with it; so keep it at least as long as the queue waits.
 ///
+/// # From several threads
+///
+/// - No wake is lost: after the last one, too, a wait reports the waker, and what the
+///   waking threads did before can be seen.
+/// - Events do not count wakes. Several may be one event; one that comes after the
+///   event of the one before is an event of its own. What it is to tell of may have
+///   been seen with an earlier event already.
+///
 /// ```
 /// use std::sync::Arc;
 /// use std::thread;

@@ -12,9 +12,9 @@ mod common;
 use common::queue::{AT_ONCE, Watchdog, expect_events, expect_silence, poll, queue};
 use common::storm::{Manner, Random, Storm, always_readable};
 use epore::fd::AsFd;
-use epore::{Events, Interest, Token, sys};
+use epore::{Events, Interest, Token, Waker, sys};
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,36 @@ fn the_last_of_many_wakes_is_reported() {
             },
         },
     );
+}
+
+#[test]
+fn the_last_wake_of_a_shared_waker_is_reported() {
+    let part = operations(20) / THREADS;
+    let _watchdog = Watchdog::within(Duration::from_secs(60 + part as u64 / 20_000));
+    let mut queue = queue();
+    let waker = Waker::new(queue.registry(), Token(7)).unwrap();
+    let counters = [const { AtomicUsize::new(0) }; THREADS];
+    thread::scope(|scope| {
+        for counter in &counters {
+            scope.spawn(|| {
+                for number in 1..=part {
+                    counter.store(number, Ordering::Relaxed);
+                    waker.wake().unwrap();
+                }
+            });
+        }
+        let mut events = Events::<4>::new();
+        let seen = || counters.iter().map(|it| it.load(Ordering::Relaxed)).sum();
+        let (mut told, mut waits) = (0, 0);
+        while told < THREADS * part {
+            poll(&mut queue, &mut events, None).unwrap();
+            assert_eq!(events.len(), 1);
+            let now: usize = seen();
+            assert!(now >= told);
+            (told, waits) = (now, waits + 1);
+        }
+        println!("shared waker: {told} wakes, {waits} events");
+    });
 }
 
 #[test]
