@@ -54,7 +54,9 @@ struct Trial<'s> {
     ours: Vec<Ours>,
     theirs: Vec<Reference>,
     files: Files,
-    wakers: Vec<Waker>,
+    /// Each with a queue of libc's that watches nothing else: both queues of the trial
+    /// would miss the same wake.
+    wakers: Vec<(Waker, Reference)>,
     seen: &'s mut Seen,
 }
 
@@ -194,15 +196,23 @@ impl Trial<'_> {
                 let event = Some((Modes(Modes::READABLE | Modes::EDGE).bits(), token));
                 let add = libc::EPOLL_CTL_ADD;
                 let theirs = self.theirs[queue].control(by_clone, add, waker.as_fd(), event);
-                self.wakers.push(waker);
+                let witness = Reference::new();
+                witness
+                    .control(false, add, waker.as_fd(), event)
+                    .expect("a registration");
+                self.wakers.push((waker, witness));
                 self.controlled(Ok(()), theirs)
             }
             Operation::Wake { waker: number } => match self.wakers.get(waker(number)) {
-                Some(waker) => same(raw("", waker.wake()), Ok(())),
+                Some((waker, witness)) => {
+                    witness.wait(1).expect("a look");
+                    same(raw("", waker.wake()), Ok(()))?;
+                    same(1, witness.wait(1).expect("a look").len())
+                }
                 None => Ok(()),
             },
             Operation::FillWaker { waker: number } => {
-                if let Some(waker) = self.wakers.get(waker(number)) {
+                if let Some((waker, _)) = self.wakers.get(waker(number)) {
                     let (fd, mut count) = (waker.as_raw_fd(), u64::MAX - 1);
                     let place = (&raw mut count).cast::<libc::c_void>();
                     // SAFETY: the kernel reads eight bytes.
