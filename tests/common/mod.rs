@@ -99,7 +99,8 @@ fn build(manifest: &str, profile: Profile, features: &[&str]) -> Option<PathBuf>
     Some(executables)
 }
 
-fn target_dir(world: &str) -> PathBuf {
+/// Where cargo works on what is named `world`.
+pub fn target_dir(world: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(world)
 }
 

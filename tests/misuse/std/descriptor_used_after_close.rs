@@ -1,0 +1,9 @@
+use epore::fd::AsFd;
+use epore::sys;
+
+fn main() {
+    let counter = sys::eventfd2(0, 0).unwrap();
+    sys::close(counter).unwrap();
+    sys::write(counter.as_fd(), &[0; 8]).unwrap();
+    //~ ERROR error[E0382]: borrow of moved value: `counter`
+}
