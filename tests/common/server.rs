@@ -82,10 +82,15 @@ impl Server {
 
     /// Its resident memory, in KiB.
     pub fn resident(&self) -> usize {
+        self.status("VmRSS")
+    }
+
+    /// A number from `/proc/<pid>/status`.
+    pub fn status(&self, field: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("proc");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.expect("a size").parse().expect("a number")
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.and_then(|line| line.trim_start_matches(':').split_whitespace().next());
+        number.expect(field).parse().expect("a number")
     }
 
     pub fn connect(&self) -> Client {
