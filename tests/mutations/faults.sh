@@ -161,3 +161,59 @@ fault threads-stale-events '!native' concurrency \
     src/sys/epoll.rs '        self.clear();
         &mut self.room' '        &mut self.room' \
     src/sys/epoll.rs '        self.len = len;' '        self.len = self.len.max(len);'
+fault waker-leaks-half-way '!native' faults \
+    src/waker.rs 'registry.register(&eventfd, token, Interest::READABLE.edge())?;' \
+    'if let Err(error) = registry.register(&eventfd, token, Interest::READABLE.edge()) {
+            core::mem::forget(eventfd);
+            return Err(error);
+        }'
+fault listener-leaks-half-way '!native' faults \
+    src/net.rs 'sys::listen(socket.as_fd(), BACKLOG).map_err(explain_address)?;' \
+    'if let Err(error) = sys::listen(socket.as_fd(), BACKLOG) {
+            core::mem::forget(socket);
+            return Err(error);
+        }'
+fault errno-swallowed '!native' faults \
+    src/net.rs 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?' \
+    'let _ = sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)'
+fault errno-replaced '!native' faults \
+    src/timer.rs 'Err(error) => Err(error),' \
+    'Err(error) if error.errno() == Errno::ECANCELED => Ok(0),
+            Err(error) => Err(error),'
+fault wrong-call-in-the-error '!native' faults \
+    src/timer.rs 'Duration::from(sys::timerfd_gettime(self.timerfd.as_fd())?.it_value)' \
+    'Duration::from(sys::timerfd_gettime(self.timerfd.as_fd()).map_err(|error| Error::new(Sysno::timerfd_settime, error.errno()))?.it_value)'
+fault interrupted-connect-fails '!native' faults \
+    src/net.rs 'Errno::EINPROGRESS | Errno::EINTR' 'Errno::EINPROGRESS'
+fault no-fall-back-for-eperm '!native' faults \
+    src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOSYS'
+fault any-errno-falls-back '!native' faults \
+    src/poll.rs 'matches!(error.errno(), Errno::ENOSYS | Errno::EPERM)' 'error.errno() != Errno::EINTR'
+fault one-call-more-than-listed '!native' faults \
+    src/sys/number.rs '    write                3           1       64' \
+    '    write                3           1       64
+    getpid               0          39      172'
+fault call-made-twice '!native' faults \
+    src/timer.rs 'let timerfd = sys::timerfd_create' \
+    'drop(sys::timerfd_create(CLOCK_MONOTONIC, 0));
+        let timerfd = sys::timerfd_create'
+fault few-events-at-a-time '!native' limits \
+    src/sys/epoll.rs 'events.len().min(MAX_EVENTS)' 'events.len().min(4096)'
+fault waker-takes-two-descriptors '!native' limits \
+    src/waker.rs 'let eventfd = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;' \
+    'let spare = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;
+        let eventfd = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;
+        drop(spare);'
+fault demo-dies-of-a-signal '!native' demo_faults \
+    src/demo/mod.rs 'Err(error) if !error.is_interrupted() => return' 'Err(error) => return'
+fault demo-loses-who-found-no-descriptor '!native' demo_faults \
+    src/demo/server.rs 'Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
+                        return self.pause(registry);' 'Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM => {
+                        let _ = registry.deregister(&self.listener);
+                        return;'
+fault demo-closes-on-interruption '!native' demo_faults \
+    src/demo/connection.rs 'Err(error) if error.is_interrupted() => return Continue(true),' ''
+fault demo-takes-no-answer-for-an-answer '!native' demo_faults \
+    src/demo/client.rs 'Err(error) => return Err(Failure::Stream(error)),' 'Err(_) => {}'
+fault demo-panics-without-a-timer '!native' demo_faults \
+    src/demo/connection.rs 'let timer = Timer::new()?;' 'let timer = Timer::new().unwrap();'
