@@ -34,13 +34,13 @@ enum Kind {
     Socket,
     /// Which connection, which end of it.
     Tcp(usize, usize),
+    /// Which timer.
+    Timer(usize),
 }
 
 struct File {
     descriptor: Descriptor,
     kind: Kind,
-    /// Of a timer: it has expired, and nobody has read it.
-    expired: bool,
 }
 
 impl AsFd for File {
@@ -57,6 +57,8 @@ pub struct Files {
     open: Vec<File>,
     /// Of each connection: an end was closed with data unread, and resets it.
     resets: Vec<bool>,
+    /// Of each timer: it has expired, and nobody has read it.
+    expired: Vec<bool>,
 }
 
 impl Files {
@@ -64,6 +66,7 @@ impl Files {
         let mut files = Self {
             open: Vec::new(),
             resets: Vec::new(),
+            expired: Vec::new(),
         };
         for kind in [
             Open::Pipe,
@@ -92,11 +95,7 @@ impl Files {
     }
 
     fn add(&mut self, descriptor: Descriptor, kind: Kind) {
-        self.open.push(File {
-            descriptor,
-            kind,
-            expired: false,
-        });
+        self.open.push(File { descriptor, kind });
     }
 
     pub fn len(&self) -> usize {
@@ -144,7 +143,11 @@ impl Files {
                 let counter = opened(unsafe { libc::eventfd(0, flags) }).unwrap();
                 self.add(Descriptor::Plain(counter), Kind::Counter);
             }
-            Open::Timer => self.add(Descriptor::Timer(Timer::new().unwrap()), Kind::Plain),
+            Open::Timer => {
+                let timer = Descriptor::Timer(Timer::new().unwrap());
+                self.add(timer, Kind::Timer(self.expired.len()));
+                self.expired.push(false);
+            }
         }
     }
 
@@ -191,13 +194,13 @@ impl Files {
 
     pub fn read(&mut self, index: usize, len: usize) {
         let mut room = vec![0u8; len.max(8)];
-        let file = &mut self.open[index];
+        let file = &self.open[index];
         if let Descriptor::Tcp(stream) = &file.descriptor {
             let _ = stream.read(&mut room);
             return self.settle();
         }
-        if let Descriptor::Timer(_) = file.descriptor {
-            file.expired = false;
+        if let Kind::Timer(timer) = file.kind {
+            self.expired[timer] = false;
         }
         let fd = file.as_fd().as_raw_fd();
         // SAFETY: the kernel writes at most so many bytes, all inside `room`.
@@ -221,11 +224,11 @@ impl Files {
     }
 
     pub fn set_timer(&mut self, index: usize, setting: Setting) -> Result<(), epore::Error> {
-        let file = &mut self.open[index];
-        let Descriptor::Timer(timer) = &file.descriptor else {
+        let file = &self.open[index];
+        let (Descriptor::Timer(timer), Kind::Timer(number)) = (&file.descriptor, file.kind) else {
             return Ok(());
         };
-        file.expired = false;
+        self.expired[number] = false;
         match setting {
             Setting::Expired => timer.set(Duration::ZERO)?,
             Setting::ExpiredAndPeriodic => timer.set_periodic(Duration::ZERO, HOUR)?,
@@ -234,20 +237,19 @@ impl Files {
         }
         if matches!(setting, Setting::Expired | Setting::ExpiredAndPeriodic) {
             wait_readable(timer.as_fd());
-            file.expired = true;
+            self.expired[number] = true;
         }
         Ok(())
     }
 
     /// What the library read, and what it should have.
     pub fn read_timer(&mut self, index: usize) -> Option<(Result<u64, epore::Error>, u64)> {
-        let file = &mut self.open[index];
-        let Descriptor::Timer(timer) = &file.descriptor else {
+        let file = &self.open[index];
+        let (Descriptor::Timer(timer), Kind::Timer(number)) = (&file.descriptor, file.kind) else {
             return None;
         };
-        let expected = u64::from(file.expired);
-        file.expired = false;
-        Some((timer.read(), expected))
+        let expected = std::mem::take(&mut self.expired[number]);
+        Some((timer.read(), u64::from(expected)))
     }
 
     /// An open descriptor of that end.
