@@ -26,10 +26,10 @@ fn operations(share: usize) -> usize {
     const EMULATED: usize = 10_000;
     let all = match env::var("EPORE_CONCURRENCY_OPERATIONS") {
         Ok(number) => number.parse().expect("a number of operations"),
-        Err(_) if common::is_emulated() => {
+        Err(_) if common::is_emulated() || common::prebuilt_demo().is_some() => {
             common::left_out(
                 "most of the operations of many threads",
-                "the emulator is slow",
+                "emulators are slow",
             );
             EMULATED
         }
