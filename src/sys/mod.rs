@@ -26,6 +26,67 @@
 //!
 //! Flags are plain integers, as in the man pages: a bit the kernel does not know
 //! is the kernel's to refuse, and none of them can make a call unsafe.
+//!
+//! # Soundness
+//!
+//! What is `unsafe` here: 42 blocks and 8 functions, no `impl` and no trait. Each
+//! pointer that a call gets is valid until the call returns, and no call but `close`
+//! and those that open touches a descriptor it does not borrow. In detail, with the
+//! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
+//! repository keeps this table and the source the same):
+//!
+//! | where | | what has to hold | noticed by |
+//! | --- | --- | --- | --- |
+//! | `epoll::epoll_create1` | block | the call takes no pointer | `abi::epoll_create1_and_its_flag` |
+//! | `epoll::epoll_create1` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `epoll::epoll_ctl` | block | the event is null, or one that is read before the call returns | `abi::epoll_ctl_and_its_operations` |
+//! | `epoll::epoll_wait` | block | at most as many events are written as the room has | `abi::a_room_is_filled_and_not_exceeded` |
+//! | `epoll::epoll_wait` | block | as many were written as the call returned | `abi::a_room_is_filled_and_not_exceeded` |
+//! | `epoll::epoll_pwait` | block | as for `epoll_wait`; the mask is null or has eight bytes | `abi::the_kernel_wants_a_mask_of_eight_bytes` |
+//! | `epoll::epoll_pwait` | block | as many were written as the call returned | `abi::a_room_is_filled_and_not_exceeded` |
+//! | `epoll::epoll_pwait2` | block | as for `epoll_pwait`; the timeout is null or a `timespec` | `abi::timeouts_are_in_milliseconds_and_in_nanoseconds` |
+//! | `epoll::epoll_pwait2` | block | as many were written as the call returned | `abi::a_room_is_filled_and_not_exceeded` |
+//! | `epoll::filled` | fn | the first `count` events exist and were written | `abi::two_data_of_64_bits_come_back_from_every_wait` |
+//! | `epoll::filled` | block | the same, by the caller's word | `abi::two_data_of_64_bits_come_back_from_every_wait` |
+//! | `epoll::harvest` | block | the events begin where the room does | `buffer::the_events_of_the_last_wait_are_gone_after_an_error` |
+//! | `epoll::set_len` | fn | the first `len` events were written: the trait | `buffer::a_buffer_of_one_reaches_every_source_in_turn` |
+//! | `epoll::set_len` | fn | the first `len` events were written: `Vec` | `buffer::a_vec_is_filled_up_to_its_capacity` |
+//! | `epoll::set_len` | fn | the first `len` events were written: `Events` | `buffer::an_inline_buffer_is_filled_up_to_its_capacity` |
+//! | `epoll::set_len` | block | they lie within the capacity of the `Vec` | `buffer::what_a_vec_held_makes_room` |
+//! | `epoll::deref` | block | the first `len` events were written | `buffer::an_inline_buffer_is_read_like_a_slice` |
+//! | `eventfd::eventfd2` | block | the call takes no pointer | `abi::eventfd2_and_its_flags` |
+//! | `eventfd::eventfd2` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `fd::from_raw_fd` | fn | the number is open, and nobody else closes it: the trait | `no_std/descriptors::into_raw_fd_gives_up_and_from_raw_fd_takes_over` |
+//! | `fd::from_raw_fd` | fn | the same: `OwnedFd` | `no_std/descriptors::into_raw_fd_gives_up_and_from_raw_fd_takes_over` |
+//! | `fd::borrow_raw` | fn | the number stays open as long as it is borrowed | `no_std/descriptors::borrowing_closes_nothing` |
+//! | `fd::as_fd` | block | the owner is borrowed as long | `no_std/descriptors::what_refers_to_a_descriptor_lends_it` |
+//! | `io::read` | block | at most `len` bytes are written, all inside the slice | `abi::read_and_write_move_bytes` |
+//! | `io::read_uninit` | block | the same | `abi::read_and_write_move_bytes` |
+//! | `io::read_uninit` | block | as many were written as the call returned | `abi::read_and_write_move_bytes` |
+//! | `io::write` | block | at most `len` bytes are read, all inside the slice | `abi::read_and_write_move_bytes` |
+//! | `io::close_raw` | block | the number's one owner has given it up | `no_std/descriptors::a_descriptor_is_closed_when_dropped` |
+//! | `io::fcntl_dupfd_cloexec` | block | this command takes no pointer | `abi::fcntl_dupfd_cloexec_duplicates` |
+//! | `io::fcntl_dupfd_cloexec` | block | the descriptor is new, and nobody else's | `abi::fcntl_dupfd_cloexec_duplicates` |
+//! | `mod::own` | fn | the call has opened the descriptor for the caller | `descriptors::what_is_dropped_is_closed` |
+//! | `mod::own` | block | the same, by the caller's word | `descriptors::what_is_dropped_is_closed` |
+//! | `socket::socket` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
+//! | `socket::socket` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `socket::bind` | block | `len` bytes of the address are read | `abi::a_connection_by_hand` |
+//! | `socket::listen` | block | the call takes no pointer | `abi::a_connection_by_hand` |
+//! | `socket::accept4` | block | no more than the length in is written, and the length | `descriptors::an_accepted_peer_of_another_family_leaves_nothing_open` |
+//! | `socket::accept4` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `socket::connect` | block | `len` bytes of the address are read | `abi::a_connection_by_hand` |
+//! | `socket::getsockname` | block | as for `accept4` | `abi::an_address_of_another_family_is_bytes` |
+//! | `socket::getpeername` | block | as for `accept4` | `net::both_ends_agree_on_their_addresses` |
+//! | `socket::getsockopt_int` | block | no more than four bytes are written, and the length | `abi::sockets_and_their_errors` |
+//! | `socket::setsockopt_int` | block | four bytes are read | `net::nodelay_is_off_until_it_is_set` |
+//! | `socket::sendto` | block | at most `len` bytes are read, and no address | `abi::a_connection_by_hand` |
+//! | `socket::shutdown` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
+//! | `time::clock_gettime` | block | one `timespec` is written | `abi::clocks_run_forwards` |
+//! | `timerfd::timerfd_create` | block | the call takes no pointer | `abi::timerfd_runs_on_every_clock` |
+//! | `timerfd::timerfd_create` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `timerfd::timerfd_settime` | block | one `itimerspec` is read, and no old value written | `abi::timerfd_tells_what_it_was_set_to` |
+//! | `timerfd::timerfd_gettime` | block | one `itimerspec` is written | `abi::timerfd_tells_what_it_was_set_to` |
 
 use crate::Result;
 
