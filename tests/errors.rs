@@ -10,7 +10,7 @@ use epore::{Errno, Error, Events, Interest, Poll, Timer, Token, Waker, sys};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -58,6 +58,33 @@ fn o_path_cannot_be_polled() {
         "epoll_ctl: EBADF (Bad file number): \
          the source's descriptor is closed, or was opened with O_PATH",
     );
+}
+
+#[test]
+fn a_closed_stream_cannot_be_registered() {
+    // Nothing else may take the number meanwhile.
+    kernel::alone(|| {
+        let queue = queue();
+        let (near, _far) = UnixStream::pair().unwrap();
+        let number = near.as_raw_fd();
+        drop(near);
+        // SAFETY: it is closed, and stays so: what is shown is that the kernel says so.
+        let closed = unsafe { BorrowedFd::borrow_raw(number) };
+        let sentence = "epoll_ctl: EBADF (Bad file number): \
+                        the source's descriptor is closed, or was opened with O_PATH";
+        let registry = queue.registry();
+        says(registry.register(&closed, Token(1), READABLE), sentence);
+        says(registry.reregister(&closed, Token(1), READABLE), sentence);
+        says(registry.deregister(&closed), sentence);
+    });
+}
+
+#[test]
+fn a_stream_that_is_shut_down_cannot_be_written_to() {
+    let (near, _far) = common::tcp::pair();
+    near.shutdown(std::net::Shutdown::Both.into()).unwrap();
+    says(near.write(b"late"), "sendto: EPIPE (Broken pipe)");
+    assert_eq!(near.read(&mut [0]).unwrap(), 0);
 }
 
 #[test]
