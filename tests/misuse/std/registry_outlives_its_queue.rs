@@ -6,5 +6,7 @@ fn main() {
     let registry = queue.registry();
     drop(queue);
     //~ ERROR error[E0505]: cannot move out of `queue` because it is borrowed
-    registry.register(&timer, Token(0), Interest::READABLE).unwrap();
+    registry
+        .register(&timer, Token(0), Interest::READABLE)
+        .unwrap();
 }
