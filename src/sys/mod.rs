@@ -29,7 +29,7 @@
 //!
 //! # Soundness
 //!
-//! What is `unsafe` here: 42 blocks and 8 functions, no `impl` and no trait. Each
+//! What is `unsafe` here: 45 blocks and 8 functions, no `impl` and no trait. Each
 //! pointer that a call gets is valid until the call returns, and no call but `close`
 //! and those that open touches a descriptor it does not borrow. In detail, with the
 //! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
@@ -69,6 +69,7 @@
 //! | `io::fcntl_dupfd_cloexec` | block | the descriptor is new, and nobody else's | `abi::fcntl_dupfd_cloexec_duplicates` |
 //! | `mod::own` | fn | the call has opened the descriptor for the caller | `descriptors::what_is_dropped_is_closed` |
 //! | `mod::own` | block | the same, by the caller's word | `descriptors::what_is_dropped_is_closed` |
+//! | `socket::as_bytes` | block | the first `len` bytes were written | `abi::addresses_keep_every_part` |
 //! | `socket::socket` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
 //! | `socket::socket` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
 //! | `socket::bind` | block | `len` bytes of the address are read | `abi::a_connection_by_hand` |
@@ -83,10 +84,12 @@
 //! | `socket::sendto` | block | at most `len` bytes are read, and no address | `abi::a_connection_by_hand` |
 //! | `socket::shutdown` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
 //! | `time::clock_gettime` | block | one `timespec` is written | `abi::clocks_run_forwards` |
+//! | `time::clock_gettime` | block | all of it was, since the call succeeded | `abi::clocks_run_forwards` |
 //! | `timerfd::timerfd_create` | block | the call takes no pointer | `abi::timerfd_runs_on_every_clock` |
 //! | `timerfd::timerfd_create` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
 //! | `timerfd::timerfd_settime` | block | one `itimerspec` is read, and no old value written | `abi::timerfd_tells_what_it_was_set_to` |
 //! | `timerfd::timerfd_gettime` | block | one `itimerspec` is written | `abi::timerfd_tells_what_it_was_set_to` |
+//! | `timerfd::timerfd_gettime` | block | all of it was, since the call succeeded | `abi::timerfd_tells_what_it_was_set_to` |
 
 use crate::Result;
 
