@@ -179,6 +179,10 @@ impl Server {
         self.freed = false;
         if self.needs_clock() && !self.ticking {
             self.ticking = self.clock.set_periodic(TICK, TICK).is_ok();
+            // Nothing would end the pause: rather none.
+            if !self.ticking && !self.accepting {
+                self.resume(registry);
+            }
         }
     }
 
