@@ -351,6 +351,33 @@ fn a_server_goes_on_serving_whatever_call_is_refused() {
     });
 }
 
+/// A pause that no clock would end.
+#[test]
+fn a_server_without_descriptors_and_without_a_clock_still_goes_on() {
+    if !can_inject("a server without a clock") {
+        return;
+    }
+    let mut log = PathBuf::new();
+    let server = Server::start_at("127.0.0.1:0", |command| {
+        let accept = "inject=accept4:error=EMFILE:when=1..3";
+        let clock = "inject=timerfd_settime:error=EINVAL:when=1..3";
+        let trace = "trace=accept4,timerfd_settime";
+        let options = ["-e", trace, "-e", accept, "-e", clock];
+        let (mut strace, path) = under_strace(command, &options);
+        strace.stdin(Stdio::null()).stdout(Stdio::piped());
+        (*command, log) = (strace, path);
+    });
+    assert_eq!(answer(asking(&server)), "hello");
+    assert_injected(&log, "EMFILE and EINVAL");
+    server.assert_alive();
+}
+
+fn asking(server: &Server) -> Client {
+    let mut client = server.connect();
+    client.send("GET /0/hello HTTP/1.1\r\n\r\n");
+    client
+}
+
 /// Four clients at a time; what each was answered.
 fn ask_all(server: &Server) -> Vec<String> {
     const REQUESTS: [&str; 4] = [
