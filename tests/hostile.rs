@@ -17,7 +17,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How late an answer may be on a machine that has other things to do.
-const LATE: Duration = Duration::from_secs(5);
+fn late() -> Duration {
+    Duration::from_secs(if common::is_emulated() { 30 } else { 5 })
+}
 
 /// The places in the server's table of connections.
 const PLACES: usize = 8 * 1024;
@@ -85,7 +87,7 @@ fn ask_politely(server: &Server, number: usize) {
         let elapsed = started.elapsed();
         let delay = Duration::from_millis(delay);
         assert!(elapsed >= delay, "{elapsed:?}, too early");
-        assert!(elapsed < delay + LATE, "{elapsed:?}, too late");
+        assert!(elapsed < delay + late(), "{elapsed:?}, too late");
     }
 }
 
@@ -153,7 +155,7 @@ fn a_thousand_halves_of_a_request_are_all_sent_away() {
         }
         let elapsed = started.elapsed();
         assert!(elapsed >= Duration::from_secs(29), "{elapsed:?}");
-        assert!(elapsed < Duration::from_secs(31) + LATE, "{elapsed:?}");
+        assert!(elapsed < Duration::from_secs(31) + late(), "{elapsed:?}");
     });
 }
 
