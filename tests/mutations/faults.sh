@@ -17,7 +17,7 @@ never!(
     mem::offset_of!(EpollEvent, data),'
 )
 
-fault layout-asserted native abi \
+fault layout-asserted '!native' abi \
     src/sys/epoll.rs 'target_arch = "x86_64", repr(C, packed)' 'target_arch = "x86_64", repr(C)'
 fault unpacked-on-x86_64 native 'abi notes' "${unasserted[@]}" \
     src/sys/epoll.rs 'target_arch = "x86_64", repr(C, packed)' 'target_arch = "x86_64", repr(C)'
@@ -27,7 +27,7 @@ fault wrong-number-in-the-table '!native' abi \
     src/sys/number.rs 'epoll_ctl            4         233       21' 'epoll_ctl            4         234       21'
 fault wrong-number-for-the-wait native 'poll abi' \
     src/sys/epoll.rs 'call!(epoll_wait, epfd' 'call!(epoll_create1, epfd'
-fault wrong-number-for-the-pwait both 'abi' \
+fault wrong-number-for-the-pwait '!both' 'abi' \
     src/sys/epoll.rs '            epoll_pwait,' '            epoll_pwait2,'
 fault sigsetsize-16 both 'abi' \
     src/sys/epoll.rs '            sigmask,
@@ -57,7 +57,7 @@ fault oneshot-dropped '!native' interest \
     src/interest.rs 'self.with(EPOLLONESHOT)' 'self.with(0)'
 fault rdhup-lost native 'interest events' \
     src/interest.rs 'bits | EPOLLRDHUP' 'bits'
-fault rdhup-with-exclusive native interest \
+fault rdhup-with-exclusive '!native' interest \
     src/interest.rs 'self.has(EPOLLIN) && !self.has(EPOLLEXCLUSIVE)' 'self.has(EPOLLIN)'
 fault data-truncated both 'abi' \
     src/poll.rs 'token.0 as u64' 'token.0 as u32 as u64'
@@ -69,7 +69,7 @@ fault errno-lost-in-io-error '!native' errors \
     src/error.rs 'from_raw_os_error(error.errno.into_raw())' 'other("failed")'
 fault count-off-by-one both 'poll buffer' \
     src/sys/epoll.rs 'buffer.set_len(len)' 'buffer.set_len(len.saturating_sub(1))'
-fault stale-events native buffer \
+fault stale-events '!native' buffer \
     src/sys/epoll.rs '        self.clear();
         self.spare_capacity_mut()' '        // SAFETY: none.
         unsafe { core::slice::from_raw_parts_mut(self.as_mut_ptr().cast(), self.capacity()) }'
@@ -77,18 +77,18 @@ fault timeout-truncated native timeouts \
     src/poll.rs '&& nanos % 1_000_000 == 0' '&& nanos < 1_000_000_000'
 fault fall-back-truncated '!native' timeouts \
     src/poll.rs '.div_ceil(1_000_000)' ' / 1_000_000'
-fault overflow-negative native timeouts \
+fault overflow-negative '!native' timeouts \
     src/poll.rs 'secs <= MOST_SECONDS' 'secs <= u64::MAX - MOST_SECONDS' \
     src/poll.rs 'secs as i32 * 1000 +' '(secs as i32).wrapping_mul(1000) +'
-fault long-timeout-cut-short native timeouts \
+fault long-timeout-cut-short '!native' timeouts \
     src/poll.rs '                None => self.wait_precisely(events, timeout)?' \
     '                None if timeout.as_secs() > 1_000_000 => self.wait(events, 1)?,
                 None => self.wait_precisely(events, timeout)?'
 fault fall-back-forgotten native timeouts \
     src/poll.rs 'self.whole_milliseconds = true' 'self.whole_milliseconds = false'
-fault no-fall-back native timeouts \
+fault no-fall-back '!native' timeouts \
     src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOTTY'
-fault interruption-swallowed native timeouts \
+fault interruption-swallowed '!native' timeouts \
     src/poll.rs '        sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis))
             .map_err(explain_wait)' '        loop {
             match sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis)) {
@@ -100,15 +100,15 @@ fault queue-without-cloexec native 'net descriptors' \
     src/poll.rs 'epoll_create1(EPOLL_CLOEXEC)' 'epoll_create1(0)'
 fault sockets-without-cloexec '!native' 'net descriptors' \
     src/net.rs 'SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC' 'SOCK_STREAM | SOCK_NONBLOCK'
-fault accepted-one-blocks native net \
+fault accepted-one-blocks '!native' net \
     src/net.rs 'accept4(self.socket.as_fd(), SOCK_NONBLOCK | SOCK_CLOEXEC)' 'accept4(self.socket.as_fd(), SOCK_CLOEXEC)'
-fault sigpipe native net \
+fault sigpipe '!native' net \
     src/net.rs 'buf, MSG_NOSIGNAL' 'buf, 0'
 fault address-not-reused '!native' net \
     src/net.rs 'SO_REUSEADDR, 1)' 'SO_REUSEADDR, 0)'
 fault full-waker-fails '!native' waker \
     src/waker.rs 'Err(error) if error.is_would_block() => self.empty_and_add_one(),' ''
-fault full-waker-mute native waker \
+fault full-waker-mute '!native' waker \
     src/waker.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
 fault timer-zero-disarms '!native' timer \
     src/timer.rs 'after.max(Duration::from_nanos(1))' 'after'
@@ -128,7 +128,7 @@ fault trials-rdhup-lost '!native' differential \
     src/interest.rs 'bits | EPOLLRDHUP' 'bits'
 fault trials-rdhup-with-exclusive '!native' differential \
     src/interest.rs 'self.has(EPOLLIN) && !self.has(EPOLLEXCLUSIVE)' 'self.has(EPOLLIN)'
-fault trials-data-truncated native differential \
+fault trials-data-truncated '!native' differential \
     src/poll.rs 'token.0 as u64' 'token.0 as u32 as u64'
 fault trials-token-truncated '!native' differential \
     src/event.rs 'self.data() as usize' 'self.data() as u32 as usize'
@@ -149,7 +149,7 @@ fault threads-level-waker '!native' concurrency \
     src/waker.rs 'Interest::READABLE.edge()' 'Interest::READABLE'
 fault threads-waker-of-one-wake '!native' concurrency \
     src/waker.rs 'Interest::READABLE.edge()' 'Interest::READABLE.edge().oneshot()'
-fault threads-wake-saved native concurrency \
+fault threads-wake-saved '!native' concurrency \
     src/waker.rs '        match self.add_one() {
             Err(error) if error.is_would_block() => self.empty' '        static WAKES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
         if WAKES.fetch_add(1, core::sync::atomic::Ordering::Relaxed) % 1000 == 999 {
