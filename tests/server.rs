@@ -883,7 +883,9 @@ fn without_descriptors_it_serves_those_it_has_and_takes_more_later() {
     let server = Server::start_at("127.0.0.1:0", |command| {
         common::limit_descriptors(command, FEW)
     });
-    let mut clients: Vec<Client> = (0..FEW + 16).map(|_| server.connect()).collect();
+    // Few enough that those who wait find room in the end, whatever the server's parent
+    // has left open for it.
+    let mut clients: Vec<Client> = (0..FEW + 4).map(|_| server.connect()).collect();
     for client in &mut clients {
         client.send(get_and_stay("/0/hello"));
     }
