@@ -88,7 +88,7 @@ fault fall-back-forgotten native timeouts \
     src/poll.rs 'self.whole_milliseconds = true' 'self.whole_milliseconds = false'
 fault no-fall-back '!native' timeouts \
     src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOTTY'
-fault interruption-swallowed '!native' timeouts \
+fault interruption-swallowed '!native' poll \
     src/poll.rs '        sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis))
             .map_err(explain_wait)' '        loop {
             match sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis)) {
