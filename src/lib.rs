@@ -17,8 +17,10 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod bell;
 mod error;
 mod event;
+mod gate;
 mod interest;
 pub mod net;
 mod poll;
@@ -27,6 +29,8 @@ pub mod sys;
 mod timer;
 mod token;
 mod waker;
+#[cfg(feature = "alloc")]
+mod wakes;
 
 pub use error::{Error, Result};
 pub use event::Event;

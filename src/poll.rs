@@ -1,8 +1,10 @@
+use core::mem::MaybeUninit;
 use core::time::Duration;
 
 use static_assertions::assert_impl_all;
 
 use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::gate::{Gates, Turn};
 use crate::sys::{
     self, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EventBuffer, Timespec,
 };
@@ -25,6 +27,7 @@ use crate::{Errno, Error, Event, Interest, Result, Token};
 #[derive(Debug)]
 pub struct Poll {
     registry: Registry,
+    turn: Turn,
     /// `epoll_pwait2` was refused once, so it is not asked again.
     whole_milliseconds: bool,
 }
@@ -57,9 +60,13 @@ assert_impl_all!(Poll: Send, Sync);
 #[derive(Debug)]
 pub struct Registry {
     epoll: OwnedFd,
+    pub(crate) gates: Gates,
 }
 
 assert_impl_all!(Registry: Send, Sync);
+
+/// Where the kernel may write.
+type Room = [MaybeUninit<Event>];
 
 impl Poll {
     /// Opens a new queue, closed on `execve`.
@@ -73,8 +80,10 @@ impl Poll {
     #[doc(alias = "epoll_create1")]
     pub fn new() -> Result<Self> {
         let epoll = sys::epoll_create1(EPOLL_CLOEXEC)?;
+        let gates = Gates::new()?;
         Ok(Self {
-            registry: Registry { epoll },
+            registry: Registry { epoll, gates },
+            turn: Turn::default(),
             whole_milliseconds: false,
         })
     }
@@ -136,6 +145,13 @@ impl Poll {
         events: &mut B,
         timeout: Option<Duration>,
     ) -> Result<()> {
+        let Registry { epoll, gates } = &self.registry;
+        if gates
+            .report(epoll.as_fd(), events, &mut self.turn)
+            .map_err(explain_wait)?
+        {
+            return Ok(());
+        }
         match timeout {
             None => self.wait(events, -1)?,
             Some(timeout) => match whole_millis(timeout) {
@@ -149,8 +165,22 @@ impl Poll {
     /// Waits, and returns how many events it got.
     #[inline]
     fn wait<B: EventBuffer + ?Sized>(&self, events: &mut B, millis: i32) -> Result<usize> {
-        sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis))
-            .map_err(explain_wait)
+        self.harvest(events, |epoll, room| sys::epoll_wait(epoll, room, millis))
+    }
+
+    #[inline]
+    fn harvest<B: EventBuffer + ?Sized>(
+        &self,
+        events: &mut B,
+        wait: impl for<'b> FnOnce(BorrowedFd<'_>, &'b mut Room) -> Result<&'b mut [Event]>,
+    ) -> Result<usize> {
+        let Registry { epoll, gates } = &self.registry;
+        sys::harvest(events, |room| {
+            let events = wait(epoll.as_fd(), room)?;
+            gates.harvested(events.len());
+            Ok(events)
+        })
+        .map_err(explain_wait)
     }
 
     /// [`wait`](Self::wait) to the nanosecond, or as near as the kernel lets it.
@@ -161,14 +191,14 @@ impl Poll {
     ) -> Result<usize> {
         if !self.whole_milliseconds {
             let timespec = Timespec::from(timeout);
-            let waited = sys::harvest(events, |room| {
-                sys::epoll_pwait2(self.as_fd(), room, Some(&timespec), None)
+            let waited = self.harvest(events, |epoll, room| {
+                sys::epoll_pwait2(epoll, room, Some(&timespec), None)
             });
             match waited {
                 Err(error) if matches!(error.errno(), Errno::ENOSYS | Errno::EPERM) => {
                     self.whole_milliseconds = true;
                 }
-                waited => return waited.map_err(explain_wait),
+                waited => return waited,
             }
         }
 
@@ -326,7 +356,8 @@ impl Registry {
     pub fn try_clone(&self) -> Result<Self> {
         // Above the standard streams, where a descriptor may be looked for by number.
         let epoll = sys::fcntl_dupfd_cloexec(self.epoll.as_fd(), 3)?;
-        Ok(Self { epoll })
+        let gates = self.gates.clone();
+        Ok(Self { epoll, gates })
     }
 
     #[inline]
@@ -397,6 +428,7 @@ impl AsRawFd for Poll {
 impl AsFd for Registry {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
+        self.gates.lend();
         self.epoll.as_fd()
     }
 }
@@ -404,6 +436,6 @@ impl AsFd for Registry {
 impl AsRawFd for Registry {
     #[inline]
     fn as_raw_fd(&self) -> RawFd {
-        self.epoll.as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 }

@@ -1,12 +1,13 @@
 use static_assertions::assert_impl_all;
 
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use crate::sys::{self, EFD_CLOEXEC, EFD_NONBLOCK};
-use crate::{Interest, Registry, Result, Token};
+use crate::bell::Bell;
+use crate::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use crate::gate::Gate;
+use crate::{Registry, Result, Token};
 
 /// Ends a wait from another thread.
 ///
-/// An `eventfd` that is registered edge-triggered: each wake is an edge, so there
+/// An `eventfd` that is registered edge-triggered: each write is an edge, so there
 /// is nothing to read and nothing to reset. Wakes that come before the queue is
 /// waited on are reported by the next wait, several of them as one event.
 ///
@@ -20,6 +21,22 @@ use crate::{Interest, Registry, Result, Token};
 /// - Events do not count wakes. Several may be one event; one that comes after the
 ///   event of the one before is an event of its own. What it is to tell of may have
 ///   been seen with an earlier event already.
+///
+/// # What a wake costs
+///
+/// A `write`, in a program without a heap. With the feature `alloc` it costs a few
+/// nanoseconds and no system call
+///
+/// - while the event of an earlier wake of this waker is still to be reported;
+/// - while the queue's thread is between two waits, after one that has reported a
+///   waker: the next wait does not sleep, and reports the wake along with what else is
+///   ready.
+///
+/// This goes for sixteen wakers of a queue at a time, and until somebody takes the
+/// descriptor of a waker, of the queue or of one of its registries ([`AsFd`],
+/// [`AsRawFd`]), as another queue does that watches it: whoever has it may wait by it,
+/// so from then on every wake of the queue is a write. It goes for one process, too:
+/// only a waker whose descriptor was taken wakes its queue from a forked child.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -43,7 +60,7 @@ use crate::{Interest, Registry, Result, Token};
 #[doc(alias = "eventfd")]
 #[derive(Debug)]
 pub struct Waker {
-    eventfd: OwnedFd,
+    gate: Gate,
 }
 
 assert_impl_all!(Waker: Send, Sync);
@@ -55,11 +72,11 @@ impl Waker {
     ///
     /// - `EMFILE`, `ENFILE`: the process, or the system, has no descriptor left.
     /// - `ENOSPC`: the limit `/proc/sys/fs/epoll/max_user_watches`.
-    /// - `ENOMEM`: the kernel has no memory for it.
+    /// - `ENOMEM`: the kernel has no memory for it, or the heap has none.
     pub fn new(registry: &Registry, token: Token) -> Result<Self> {
-        let eventfd = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;
-        registry.register(&eventfd, token, Interest::READABLE.edge())?;
-        Ok(Self { eventfd })
+        let bell = Bell::new(registry, token)?;
+        let gate = registry.gates.gate(bell, token)?;
+        Ok(Self { gate })
     }
 
     /// Ends the wait that is under way, or the next one.
@@ -72,46 +89,20 @@ impl Waker {
     /// and the wake told.
     #[inline]
     pub fn wake(&self) -> Result<()> {
-        match self.add_one() {
-            Err(error) if error.is_would_block() => self.empty_and_add_one(),
-            added => added,
-        }
-    }
-
-    #[inline]
-    fn add_one(&self) -> Result<()> {
-        sys::write(self.eventfd.as_fd(), &1u64.to_ne_bytes())?;
-        Ok(())
-    }
-
-    /// A counter at its brim takes no more, so it would tell no more either once
-    /// its last edge has been reported.
-    #[cold]
-    fn empty_and_add_one(&self) -> Result<()> {
-        loop {
-            match sys::read(self.eventfd.as_fd(), &mut [0; 8]) {
-                // Another thread was faster.
-                Err(error) if error.is_would_block() => {}
-                read => _ = read?,
-            }
-            match self.add_one() {
-                Err(error) if error.is_would_block() => {}
-                added => return added,
-            }
-        }
+        self.gate.wake()
     }
 }
 
 impl AsFd for Waker {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.eventfd.as_fd()
+        self.gate.lend().as_fd()
     }
 }
 
 impl AsRawFd for Waker {
     #[inline]
     fn as_raw_fd(&self) -> RawFd {
-        self.eventfd.as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 }

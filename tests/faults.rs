@@ -275,6 +275,30 @@ const SITES: &[Site] = &[
         done.map(|()| 0)
     })
     .forgives(&[(0, NONE_THERE)]),
+    site("Waker::wake between two waits", &[], |faults| {
+        let (mut queue, waker) = awake();
+        faults.during(|| waker.wake())?;
+        expect_tokens(&mut queue, &[4]);
+        expect_silence(&mut queue);
+        Ok(0)
+    }),
+    site("Poll::poll with a wake noted", &[WAIT], |faults| {
+        let (mut queue, waker) = awake();
+        let source = ready();
+        let registry = queue.registry();
+        registry
+            .register(&source, Token(1), READABLE.edge())
+            .unwrap();
+        waker.wake().unwrap();
+        let mut events = Events::<4>::new();
+        let done = faults.during(|| queue.poll(&mut events, None));
+        assert_eq!(events.len(), if done.is_ok() { 2 } else { 0 }, "{done:?}");
+        if done.is_err() {
+            expect_tokens(&mut queue, &[1, 4]);
+        }
+        expect_silence(&mut queue);
+        done.map(|()| 0)
+    }),
     site(
         "Waker::wake at the brim",
         &["write", "read", "write"],
@@ -653,6 +677,15 @@ fn works(queue: &mut Poll) {
     expect_silence(queue);
 }
 
+/// A queue that has reported its waker, and what is woken before its next wait is noted.
+fn awake() -> (Poll, Waker) {
+    let mut queue = queue();
+    let waker = Waker::new(queue.registry(), Token(4)).unwrap();
+    waker.wake().unwrap();
+    expect_tokens(&mut queue, &[4]);
+    (queue, waker)
+}
+
 fn waits(faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
     waits_with(&mut queue(), faults, timeout)
 }
@@ -660,13 +693,16 @@ fn waits(faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
 /// Waits for an event that is there, reported once: what no wait has reported is
 /// there for the next.
 fn waits_with(queue: &mut Poll, faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
-    let waker = Waker::new(queue.registry(), Token(6)).unwrap();
+    let source = ready();
+    let registry = queue.registry();
+    registry
+        .register(&source, Token(6), READABLE.edge())
+        .unwrap();
     let mut events = Events::<4>::new();
-    waker.wake().unwrap();
     poll(queue, &mut events, None).unwrap();
     assert_eq!(events.len(), 1);
 
-    waker.wake().unwrap();
+    sys::write(source.as_fd(), &1u64.to_ne_bytes()).unwrap();
     let done = faults.during(|| queue.poll(&mut events, timeout));
     assert_eq!(events.len(), usize::from(done.is_ok()), "{done:?}");
     if done.is_err() {
@@ -675,7 +711,7 @@ fn waits_with(queue: &mut Poll, faults: &Faults, timeout: Option<Duration>) -> R
     expect_silence(queue);
     poll(queue, &mut events, FRACTION).unwrap();
     assert!(events.is_empty());
-    drop(waker);
+    drop(source);
     works(queue);
     done.map(|()| 0)
 }

@@ -172,7 +172,7 @@ fn a_panic_says_where_and_what_and_ends_with_101() {
         let message = text(&output.stderr);
         assert_eq!(
             message,
-            "panicked at panics.rs:27:5:\nof 0 arguments, none\n"
+            "panicked at panics.rs:29:5:\nof 0 arguments, none\n"
         );
         assert_eq!(output.status.code(), Some(101));
     }
@@ -194,5 +194,15 @@ fn the_memory_functions_do_what_their_names_say() {
     for mut memory in builds("memory", &[(Profile::Release, false)]) {
         let output = common::run(&mut memory);
         assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_queue_with_a_heap_needs_no_libc_for_its_wakers() {
+    for mut wakes in bare_and_hosted("wakes") {
+        let output = common::run(&mut wakes);
+        let expected = "before: []\nwoken: [7]\nwoken: [7]\nafter: []\nlent: [7]\ndropped: []\n";
+        assert_eq!(text(&output.stdout), expected);
+        assert_eq!(output.status.code(), Some(0));
     }
 }

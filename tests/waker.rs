@@ -2,14 +2,17 @@
 
 mod common;
 
+use common::kernel;
 use common::queue::{
     Blocking, Watchdog, expect_event, expect_silence, expect_tokens, look, poll, queue,
 };
 use epore::sys;
-use epore::{Events, Token, Waker};
-use std::os::fd::AsFd;
-use std::sync::Arc;
+use epore::{Event, Events, Interest, Poll, Token, Waker};
+use std::collections::BTreeSet;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 #[test]
@@ -195,4 +198,226 @@ fn a_waker_of_a_cloned_registry_wakes_the_same_queue() {
     drop(registry);
     waker.wake().unwrap();
     expect_tokens(&mut queue, &[7]);
+}
+
+/// A queue that has reported its wakers, and what is woken before its next wait goes
+/// without a write.
+fn awake(wakers: &[Waker], queue: &mut Poll) {
+    let tokens: Vec<_> = (0..wakers.len()).collect();
+    for waker in wakers {
+        waker.wake().unwrap();
+    }
+    expect_tokens(queue, &tokens);
+}
+
+fn wakers<const N: usize>(queue: &Poll) -> [Waker; N] {
+    let mut tokens = 0..;
+    [(); N].map(|()| Waker::new(queue.registry(), Token(tokens.next().unwrap())).unwrap())
+}
+
+fn counter() -> OwnedFd {
+    sys::eventfd2(0, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap()
+}
+
+fn count(counter: &OwnedFd) {
+    sys::write(counter.as_fd(), &1u64.to_ne_bytes()).unwrap();
+}
+
+#[test]
+fn a_wake_between_two_waits_is_reported_with_what_else_is_ready() {
+    let mut queue = queue();
+    let wakers = wakers::<2>(&queue);
+    let source = counter();
+    let registry = queue.registry();
+    registry
+        .register(&source, Token(9), Interest::READABLE.edge())
+        .unwrap();
+    for _ in 0..10 {
+        awake(&wakers, &mut queue);
+        wakers[1].wake().unwrap();
+        wakers[1].wake().unwrap();
+        count(&source);
+        let mut tokens: Vec<_> = look(&mut queue).iter().map(|it| it.token().0).collect();
+        tokens.sort();
+        assert_eq!(tokens, [1, 9]);
+        expect_silence(&mut queue);
+    }
+}
+
+#[test]
+fn an_event_of_a_wake_is_readable_and_nothing_else() {
+    let mut queue = queue();
+    let waker = Waker::new(queue.registry(), Token(usize::MAX)).unwrap();
+    for _ in 0..3 {
+        waker.wake().unwrap();
+        let event = expect_event(&mut queue);
+        assert_eq!(event, Event::new(sys::EPOLLIN, u64::MAX));
+    }
+}
+
+#[test]
+fn a_small_buffer_reaches_wakers_and_other_sources_in_turn() {
+    fn reached<const ROOM: usize>() -> BTreeSet<usize> {
+        let mut queue = queue();
+        let wakers = wakers::<4>(&queue);
+        awake(&wakers, &mut queue);
+        let sources = [10, 11].map(|token| {
+            let source = counter();
+            let registry = queue.registry();
+            registry
+                .register(&source, Token(token), Interest::READABLE)
+                .unwrap();
+            count(&source);
+            source
+        });
+        let mut seen = BTreeSet::new();
+        let mut events = Events::<ROOM>::new();
+        for _ in 0..40 {
+            wakers.iter().for_each(|waker| waker.wake().unwrap());
+            poll(&mut queue, &mut events, None).unwrap();
+            seen.extend(events.iter().map(|event| event.token().0));
+        }
+        drop(sources);
+        seen
+    }
+
+    let all = BTreeSet::from([0, 1, 2, 3, 10, 11]);
+    assert_eq!(reached::<1>(), all);
+    assert_eq!(reached::<2>(), all);
+    assert_eq!(reached::<5>(), all);
+}
+
+#[test]
+fn a_buffer_without_room_leaves_a_wake_for_the_next() {
+    let mut queue = queue();
+    let wakers = wakers::<1>(&queue);
+    awake(&wakers, &mut queue);
+    wakers[0].wake().unwrap();
+    let error = queue.poll(&mut Events::<0>::new(), None).unwrap_err();
+    assert_eq!(error.errno(), epore::Errno::EINVAL);
+    expect_tokens(&mut queue, &[0]);
+}
+
+#[test]
+fn forty_wakers_are_all_heard() {
+    let mut queue = queue();
+    let wakers = wakers::<40>(&queue);
+    for _ in 0..3 {
+        awake(&wakers, &mut queue);
+        awake(&wakers, &mut queue);
+        expect_silence(&mut queue);
+    }
+    // Those who leave make room for others, whose wakes are no one else's.
+    for (token, waker) in wakers.into_iter().enumerate().rev() {
+        let successor = Waker::new(queue.registry(), Token(100 + token)).unwrap();
+        waker.wake().unwrap();
+        drop(waker);
+        let last = Waker::new(queue.registry(), Token(200 + token)).unwrap();
+        successor.wake().unwrap();
+        expect_tokens(&mut queue, &[100 + token]);
+        last.wake().unwrap();
+        expect_tokens(&mut queue, &[200 + token]);
+    }
+}
+
+#[test]
+fn a_waker_takes_a_wake_between_two_waits_along() {
+    let mut queue = queue();
+    let wakers = wakers::<2>(&queue);
+    awake(&wakers, &mut queue);
+    wakers[1].wake().unwrap();
+    drop(wakers);
+    expect_silence(&mut queue);
+}
+
+#[test]
+fn whoever_waits_by_the_descriptor_hears_of_a_wake_before() {
+    let mut queue = queue();
+    let wakers = wakers::<3>(&queue);
+    awake(&wakers, &mut queue);
+    wakers[0].wake().unwrap();
+    wakers[2].wake().unwrap();
+
+    let mut room = [MaybeUninit::uninit(); 4];
+    let events = sys::epoll_wait(queue.as_fd(), &mut room, 0).unwrap();
+    let mut tokens: Vec<_> = events.iter().map(|event| event.data()).collect();
+    tokens.sort();
+    assert_eq!(tokens, [0, 2]);
+
+    // And of all that come later.
+    for waker in &wakers {
+        for _ in 0..3 {
+            waker.wake().unwrap();
+            let events = sys::epoll_wait(queue.as_fd(), &mut room, 0).unwrap();
+            assert_eq!(events.len(), 1);
+        }
+    }
+    awake(&wakers, &mut queue);
+    expect_silence(&mut queue);
+}
+
+#[test]
+fn a_queue_around_hears_of_a_wake_before_and_after() {
+    let (mut inner, mut outer) = (queue(), queue());
+    let wakers = wakers::<1>(&inner);
+    awake(&wakers, &mut inner);
+    wakers[0].wake().unwrap();
+    outer
+        .registry()
+        .register(&inner, Token(8), Interest::READABLE)
+        .unwrap();
+    for _ in 0..3 {
+        expect_tokens(&mut outer, &[8]);
+        expect_tokens(&mut inner, &[0]);
+        expect_silence(&mut outer);
+        wakers[0].wake().unwrap();
+    }
+}
+
+#[test]
+fn the_descriptor_of_a_waker_counts_from_when_it_is_asked_for() {
+    let mut queue = queue();
+    let wakers = wakers::<1>(&queue);
+    awake(&wakers, &mut queue);
+    let descriptor = wakers[0].as_fd();
+    let mut bytes = [0; 8];
+    sys::read(descriptor, &mut bytes).unwrap();
+    for _ in 0..3 {
+        wakers[0].wake().unwrap();
+    }
+    sys::read(descriptor, &mut bytes).unwrap();
+    assert_eq!(u64::from_ne_bytes(bytes), 3);
+}
+
+#[test]
+fn queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open() {
+    kernel::alone(|| {
+        let before = kernel::open_descriptors();
+        for round in 0..200 {
+            let queue = queue();
+            let registry = queue.registry().try_clone().unwrap();
+            let wakers = wakers::<20>(&queue);
+            let start = Barrier::new(3);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    drop(queue);
+                });
+                scope.spawn(|| {
+                    start.wait();
+                    if round % 2 == 0 {
+                        registry.as_raw_fd();
+                    }
+                    drop(registry);
+                });
+                scope.spawn(|| {
+                    start.wait();
+                    for waker in wakers {
+                        waker.wake().unwrap();
+                    }
+                });
+            });
+            assert_eq!(kernel::open_descriptors(), before, "round {round}");
+        }
+    });
 }

@@ -322,6 +322,10 @@ mod sealed {
         ///
         /// They are initialised.
         unsafe fn set_len(&mut self, len: usize);
+
+        /// Adds an event, for which there is room.
+        #[cfg(feature = "alloc")]
+        fn add(&mut self, event: EpollEvent);
     }
 }
 
@@ -345,6 +349,12 @@ pub(crate) fn harvest<B: EventBuffer + ?Sized>(
     Ok(len)
 }
 
+/// Adds an event to those that were harvested; the caller has seen that there is room.
+#[cfg(feature = "alloc")]
+pub(crate) fn add_event<B: EventBuffer + ?Sized>(buffer: &mut B, event: EpollEvent) {
+    buffer.add(event);
+}
+
 #[cfg(feature = "alloc")]
 impl EventBuffer for alloc::vec::Vec<EpollEvent> {}
 
@@ -361,6 +371,10 @@ impl sealed::Sealed for alloc::vec::Vec<EpollEvent> {
         // SAFETY: they are initialised, by the caller's word, and lie within the
         // capacity that `clear_and_lend` lent.
         unsafe { self.set_len(len) }
+    }
+
+    fn add(&mut self, event: EpollEvent) {
+        self.push(event);
     }
 }
 
@@ -416,6 +430,12 @@ impl<const N: usize> sealed::Sealed for Events<N> {
     #[inline]
     unsafe fn set_len(&mut self, len: usize) {
         self.len = len;
+    }
+
+    #[cfg(feature = "alloc")]
+    fn add(&mut self, event: EpollEvent) {
+        self.room[self.len].write(event);
+        self.len += 1;
     }
 }
 

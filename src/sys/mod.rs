@@ -29,7 +29,7 @@
 //!
 //! # Soundness
 //!
-//! What is `unsafe` here: 45 blocks and 8 functions, no `impl` and no trait. Each
+//! What is `unsafe` here: 48 blocks and 8 functions, no `impl` and no trait. Each
 //! pointer that a call gets is valid until the call returns, and no call but `close`
 //! and those that open touches a descriptor it does not borrow. In detail, with the
 //! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
@@ -69,6 +69,8 @@
 //! | `io::fcntl_dupfd_cloexec` | block | the descriptor is new, and nobody else's | `abi::fcntl_dupfd_cloexec_duplicates` |
 //! | `mod::own` | fn | the call has opened the descriptor for the caller | `descriptors::what_is_dropped_is_closed` |
 //! | `mod::own` | block | the same, by the caller's word | `descriptors::what_is_dropped_is_closed` |
+//! | `shared::counted` | block | each owner is counted, and the last one frees the memory | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
+//! | `shared::drop` | block | this was the last owner | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
 //! | `socket::as_bytes` | block | the first `len` bytes were written | `abi::addresses_keep_every_part` |
 //! | `socket::socket` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
 //! | `socket::socket` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
@@ -90,6 +92,7 @@
 //! | `timerfd::timerfd_settime` | block | one `itimerspec` is read, and no old value written | `abi::timerfd_tells_what_it_was_set_to` |
 //! | `timerfd::timerfd_gettime` | block | one `itimerspec` is written | `abi::timerfd_tells_what_it_was_set_to` |
 //! | `timerfd::timerfd_gettime` | block | all of it was, since the call succeeded | `abi::timerfd_tells_what_it_was_set_to` |
+//! | `word::compare_exchange` | block | aarch64: the word alone is read and written | `waker::no_wake_of_many_threads_is_lost` |
 
 use crate::Result;
 
@@ -111,10 +114,16 @@ mod eventfd;
 pub mod fd;
 mod io;
 mod number;
+#[cfg(feature = "alloc")]
+mod shared;
 mod socket;
 mod time;
 mod timerfd;
+#[cfg(feature = "alloc")]
+mod word;
 
+#[cfg(feature = "alloc")]
+pub(crate) use epoll::add_event;
 pub(crate) use epoll::harvest;
 pub use epoll::{
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE,
@@ -126,6 +135,8 @@ pub use eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, eventfd2};
 pub use io::{close, fcntl_dupfd_cloexec, read, read_uninit, write};
 pub(crate) use number::name;
 pub use number::{SYSCALLS, Syscall};
+#[cfg(feature = "alloc")]
+pub(crate) use shared::{Shared, Slot};
 pub use socket::{
     AF_INET, AF_INET6, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ERROR,
     SO_REUSEADDR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, SockAddr, TCP_NODELAY,
@@ -137,6 +148,8 @@ pub use timerfd::{
     Itimerspec, TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME, timerfd_create, timerfd_gettime,
     timerfd_settime,
 };
+#[cfg(feature = "alloc")]
+pub(crate) use word::{Word, fence};
 
 use fd::{FromRawFd, OwnedFd, RawFd};
 

@@ -1,6 +1,8 @@
 //! Prints its arguments, a line each, and exits with their number.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 
+#[cfg(not(feature = "std"))]
+mod heap;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/rt/mod.rs"]
 mod rt;

@@ -1,6 +1,8 @@
 //! Compares the memory functions with what they are to do, byte by byte.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 
+#[cfg(not(feature = "std"))]
+mod heap;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/rt/mod.rs"]
 mod rt;

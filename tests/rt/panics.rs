@@ -1,6 +1,8 @@
 //! Panics; with an argument, the message panics too.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 
+#[cfg(not(feature = "std"))]
+mod heap;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/rt/mod.rs"]
 mod rt;
