@@ -18,6 +18,7 @@ extern crate alloc;
 extern crate std;
 
 mod bell;
+mod busy_poll;
 mod error;
 mod event;
 mod gate;
@@ -32,6 +33,7 @@ mod waker;
 #[cfg(feature = "alloc")]
 mod wakes;
 
+pub use busy_poll::BusyPoll;
 pub use error::{Error, Result};
 pub use event::Event;
 pub use interest::Interest;

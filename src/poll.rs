@@ -94,6 +94,11 @@ impl Poll {
         &self.registry
     }
 
+    /// The queue's descriptor, for calls that harvest nothing.
+    pub(crate) fn queue(&self) -> BorrowedFd<'_> {
+        self.registry.epoll.as_fd()
+    }
+
     /// Waits until there is an event, or `timeout` has passed, and fills `events`
     /// up to its capacity.
     ///

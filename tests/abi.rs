@@ -9,8 +9,8 @@ use epore::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use epore::sys::{
     self, CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, EFD_CLOEXEC, EFD_NONBLOCK,
     EFD_SEMAPHORE, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT,
-    EpollEvent, Itimerspec, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SYSCALLS, SigSet, SockAddr,
-    TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME, Timespec,
+    EpollEvent, EpollParams, Itimerspec, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SYSCALLS,
+    SigSet, SockAddr, TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME, Timespec,
 };
 use epore::{Errno, Events, Interest, Result, Token};
 use std::mem::{MaybeUninit, offset_of};
@@ -621,6 +621,45 @@ fn close_closes() {
         sys::close(source).unwrap();
         assert_eq!(kernel::open_descriptors(), before - 1);
     });
+}
+
+#[test]
+fn a_queue_tells_the_parameters_it_was_given() {
+    let queue = epoll();
+    let set = |params| sys::ioctl_epiocsparams(queue.as_fd(), &params);
+    let get = || sys::ioctl_epiocgparams(queue.as_fd());
+    let of_no_queue = sys::ioctl_epiocgparams(eventfd(0).as_fd());
+    fails(of_no_queue, Errno::ENOTTY);
+    match get() {
+        Err(error) if error.errno() == Errno::ENOTTY => {
+            return common::left_out("the parameters of a queue", error);
+        }
+        found => assert_eq!(found, Ok(EpollParams::default())),
+    }
+
+    let params = EpollParams {
+        busy_poll_usecs: 0x1234_5678,
+        busy_poll_budget: 63,
+        prefer_busy_poll: 1,
+        pad: 0,
+    };
+    set(params).unwrap();
+    assert_eq!(get(), Ok(params));
+    let wrong = [
+        EpollParams { pad: 1, ..params },
+        EpollParams {
+            prefer_busy_poll: 2,
+            ..params
+        },
+        EpollParams {
+            busy_poll_usecs: 1 << 31,
+            ..params
+        },
+    ];
+    for params in wrong {
+        fails(set(params), Errno::EINVAL);
+    }
+    assert_eq!(get(), Ok(params));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use common::tcp::{self, V4};
 use epore::fd::{AsFd, OwnedFd};
 use epore::net::{Shutdown, TcpListener, TcpStream};
 use epore::sys::{self, SYSCALLS, SockAddr, Timespec};
-use epore::{Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker};
+use epore::{BusyPoll, Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -81,6 +81,10 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ]),
         ("getsockname", &[E::EBADF, E::EFAULT, E::EINVAL, E::ENOBUFS, E::ENOTSOCK]),
         ("getsockopt", &[E::EBADF, E::EFAULT, E::EINVAL, E::ENOPROTOOPT, E::ENOTSOCK]),
+        // For the parameters of a queue.
+        ("ioctl", &[
+            E::EBADF, E::EFAULT, E::EINVAL, E::ENOTTY, E::EOPNOTSUPP, E::EPERM,
+        ]),
         ("listen", &[E::EADDRINUSE, E::EBADF, E::ENOTSOCK, E::EOPNOTSUPP, E::EACCES]),
         ("read", &[
             E::EAGAIN, E::EBADF, E::EFAULT, E::EINTR, E::EINVAL, E::EIO, E::EISDIR,
@@ -252,6 +256,25 @@ const SITES: &[Site] = &[
         assert_eq!(events.len(), usize::from(done.is_ok()));
         expect_tokens(&mut queue, &[1]);
         done.map(|()| 1)
+    }),
+    site("Poll::set_busy_poll", &["ioctl"], |faults| {
+        let mut queue = queue();
+        let time = Duration::from_micros(7);
+        let wanted = BusyPoll {
+            time,
+            ..BusyPoll::default()
+        };
+        let done = faults.during(|| queue.set_busy_poll(wanted));
+        let found = queue.busy_poll().unwrap();
+        assert_eq!(found.time == time, done.is_ok());
+        works(&mut queue);
+        done.map(|()| 0)
+    }),
+    site("Poll::busy_poll", &["ioctl"], |faults| {
+        let mut queue = queue();
+        let found = faults.during(|| queue.busy_poll());
+        works(&mut queue);
+        found.map(|found| found.budget.into())
     }),
     site("Waker::new", &["eventfd2", "epoll_ctl"], |faults| {
         let mut queue = queue();
@@ -593,6 +616,18 @@ const SITES: &[Site] = &[
         faults
             .during(|| sys::getsockopt_int(socket.as_fd(), sys::SOL_SOCKET, sys::SO_ERROR))
             .map(|value| value as u64)
+    }),
+    site("sys::ioctl_epiocgparams", &["ioctl"], |faults| {
+        let queue = queue();
+        faults
+            .during(|| sys::ioctl_epiocgparams(queue.as_fd()))
+            .map(|params| params.busy_poll_usecs.into())
+    }),
+    site("sys::ioctl_epiocsparams", &["ioctl"], |faults| {
+        let (queue, params) = (queue(), sys::EpollParams::default());
+        faults
+            .during(|| sys::ioctl_epiocsparams(queue.as_fd(), &params))
+            .map(|()| 0)
     }),
     site("sys::listen", &["listen"], |faults| {
         let socket = socket();

@@ -15,10 +15,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use epore::net::{TcpListener, TcpStream};
-use epore::sys::{self, EpollEvent, Itimerspec, SockAddr, Timespec};
+use epore::sys::{self, EpollEvent, EpollParams, Itimerspec, SockAddr, Timespec};
 use epore::{Errno, Result};
 
 mod common;
+
+use common::kernel;
 
 const NOTES: &str = include_str!("../arch-notes.md");
 
@@ -51,6 +53,10 @@ const STATEMENTS: &[(&str, &str)] = &[
     (
         "the longest that fits is a little under 25 days",
         "notes::the_longest_timeout_is_a_little_under_25_days",
+    ),
+    (
+        "its direction in the upper 2 bits, the size of the struct in the 14 below",
+        "notes::a_request_tells_the_size_of_its_struct",
     ),
 ];
 
@@ -117,6 +123,7 @@ const TABLES: &[&str] = &[
     "| constant | value |",
     "| operation | case | answer |",
     "| call | case | answer |",
+    "| request | case | answer |",
     "| call | unit | no timeout | longest |",
     "| step | answer |",
     "| step | level | edge | oneshot | edge and oneshot |",
@@ -430,6 +437,24 @@ fn epoll_event_is_laid_out_as_drawn() {
     assert!(bytes[size..].iter().all(|&byte| byte == 0x55), "{bytes:x?}");
 }
 
+fn epoll_params() -> [(&'static str, (usize, usize)); 4] {
+    [
+        (
+            "epoll_params.busy_poll_usecs",
+            (mem::offset_of!(EpollParams, busy_poll_usecs), 4),
+        ),
+        (
+            "epoll_params.busy_poll_budget",
+            (mem::offset_of!(EpollParams, busy_poll_budget), 2),
+        ),
+        (
+            "epoll_params.prefer_busy_poll",
+            (mem::offset_of!(EpollParams, prefer_busy_poll), 1),
+        ),
+        ("epoll_params.__pad", (mem::offset_of!(EpollParams, pad), 1)),
+    ]
+}
+
 #[test]
 fn the_other_structs_are_laid_out_as_the_table_says() {
     let found: BTreeMap<_, _> = [
@@ -450,7 +475,9 @@ fn the_other_structs_are_laid_out_as_the_table_says() {
             ),
         ),
     ]
-    .into();
+    .into_iter()
+    .chain(epoll_params())
+    .collect();
     let mut checked = 0;
     for row in table("struct")
         .iter()
@@ -523,7 +550,8 @@ fn the_flags_have_the_values_of_the_table() {
         EPOLLWRBAND EPOLLMSG EPOLLRDHUP EPOLLEXCLUSIVE EPOLLWAKEUP EPOLLONESHOT EPOLLET
     };
     let constants = values! {
-        EPOLL_CTL_ADD EPOLL_CTL_DEL EPOLL_CTL_MOD EPOLL_CLOEXEC EFD_CLOEXEC EFD_NONBLOCK
+        EPOLL_CTL_ADD EPOLL_CTL_DEL EPOLL_CTL_MOD EPOLL_CLOEXEC EPIOCSPARAMS EPIOCGPARAMS
+        EFD_CLOEXEC EFD_NONBLOCK
         EFD_SEMAPHORE TFD_CLOEXEC TFD_NONBLOCK TFD_TIMER_ABSTIME SOCK_STREAM SOCK_NONBLOCK
         SOCK_CLOEXEC MSG_NOSIGNAL CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_BOOTTIME
     };
@@ -751,6 +779,70 @@ fn the_waits_refuse_what_the_table_says() {
 }
 
 /// The first table below the line `heading`.
+#[test]
+fn the_parameters_of_a_queue_are_what_the_table_says() {
+    kernel::alone(|| {
+        let new = queue();
+        if let Err(error) = sys::ioctl_epiocgparams(new.as_fd()) {
+            assert_eq!(error.errno(), Errno::ENOTTY, "{error}");
+            return common::left_out("the parameters of a queue", error);
+        }
+        kernel::become_nobody();
+        let set = |params| outcome(sys::ioctl_epiocsparams(queue().as_fd(), &params));
+        let params = EpollParams::default();
+        check_rows("request", |asked| match (asked[0], asked[1]) {
+            ("EPIOCGPARAMS", "a new queue") => {
+                let params = sys::ioctl_epiocgparams(new.as_fd()).unwrap();
+                let (usecs, budget) = (params.busy_poll_usecs, params.busy_poll_budget);
+                format!("{usecs}, {budget}, {}", params.prefer_busy_poll)
+            }
+            ("EPIOCGPARAMS", "something that is no queue") => {
+                outcome(sys::ioctl_epiocgparams(eventfd(0).as_fd()))
+            }
+            ("EPIOCSPARAMS", case) => set(match case {
+                "2147483647 microseconds" => EpollParams {
+                    busy_poll_usecs: 2_147_483_647,
+                    ..params
+                },
+                "2147483648 microseconds" => EpollParams {
+                    busy_poll_usecs: 2_147_483_648,
+                    ..params
+                },
+                "a preference of 2" => EpollParams {
+                    prefer_busy_poll: 2,
+                    ..params
+                },
+                "a pad of 1" => EpollParams { pad: 1, ..params },
+                "a budget of 64, without CAP_NET_ADMIN" => EpollParams {
+                    busy_poll_budget: 64,
+                    ..params
+                },
+                "a budget of 65, without CAP_NET_ADMIN" => EpollParams {
+                    busy_poll_budget: 65,
+                    ..params
+                },
+                other => panic!("no such case: {other}"),
+            }),
+            other => panic!("no such row: {other:?}"),
+        });
+    });
+}
+
+#[test]
+fn a_request_tells_the_size_of_its_struct() {
+    const WRITES: u32 = 1;
+    const READS: u32 = 2;
+    for (request, direction, count) in [
+        (sys::EPIOCSPARAMS, WRITES, 1),
+        (sys::EPIOCGPARAMS, READS, 2),
+    ] {
+        assert_eq!(request >> (14 + 16), direction);
+        let size = request >> 16 & ((1 << 14) - 1);
+        assert_eq!(size as usize, mem::size_of::<EpollParams>());
+        assert_eq!((request >> 8 & 0xff, request & 0xff), (0x8a, count));
+    }
+}
+
 fn table_after(heading: &str) -> Vec<Vec<String>> {
     let (_, below) = NOTES
         .split_once(&format!("\n{heading}\n"))

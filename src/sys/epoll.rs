@@ -114,6 +114,33 @@ pub struct SigSet(pub u64);
 
 const_assert_eq!(mem::size_of::<SigSet>(), 8);
 
+/// For [`ioctl_epiocsparams`].
+pub const EPIOCSPARAMS: u32 = 0x4008_8a01;
+/// For [`ioctl_epiocgparams`].
+pub const EPIOCGPARAMS: u32 = 0x8008_8a02;
+
+/// The kernel's `struct epoll_params`: how a queue polls a network card.
+#[doc(alias = "epoll_params")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct EpollParams {
+    /// For how many microseconds a wait polls before it sleeps.
+    pub busy_poll_usecs: u32,
+    /// The most packets per look.
+    pub busy_poll_budget: u16,
+    /// Whether to keep interrupts masked: 0 or 1.
+    pub prefer_busy_poll: u8,
+    /// Has to be zero.
+    pub pad: u8,
+}
+
+const_assert_eq!(mem::size_of::<EpollParams>(), 8);
+const_assert_eq!(mem::align_of::<EpollParams>(), 4);
+const_assert_eq!(mem::offset_of!(EpollParams, busy_poll_usecs), 0);
+const_assert_eq!(mem::offset_of!(EpollParams, busy_poll_budget), 4);
+const_assert_eq!(mem::offset_of!(EpollParams, prefer_busy_poll), 6);
+const_assert_eq!(mem::offset_of!(EpollParams, pad), 7);
+
 /// The most events one wait can return; a longer buffer is used up to here.
 pub const MAX_EVENTS: usize = i32::MAX as usize / mem::size_of::<EpollEvent>();
 const_assert!(MAX_EVENTS <= i32::MAX as usize);
@@ -278,6 +305,43 @@ pub fn epoll_pwait2<'b>(
     }?;
     // SAFETY: it wrote that many.
     Ok(unsafe { filled(events, count) })
+}
+
+/// `ioctl(epfd, EPIOCSPARAMS, params)`: sets how the queue polls a network card.
+///
+/// See [ioctl_eventpoll(2)](https://man7.org/linux/man-pages/man2/ioctl_eventpoll.2.html).
+/// Linux 6.9.
+///
+/// # Errors
+///
+/// - `EINVAL`: more than 2147483647 microseconds, a preference that is neither 0 nor 1,
+///   or a `pad` that is not 0.
+/// - `EPERM`: a budget of more than 64 without `CAP_NET_ADMIN`.
+/// - `ENOTTY`: the kernel is older, or `epfd` is not a queue.
+/// - `EOPNOTSUPP`: the kernel was built without `CONFIG_NET_RX_BUSY_POLL`.
+pub fn ioctl_epiocsparams(epfd: BorrowedFd<'_>, params: &EpollParams) -> Result<()> {
+    let params = ptr::from_ref(params);
+    // SAFETY: the kernel reads one `epoll_params` before it returns. A file that is no
+    // queue might read it otherwise, but no other kind of file has this request.
+    unsafe { call!(ioctl, epfd.as_raw_fd(), EPIOCSPARAMS, params) }?;
+    Ok(())
+}
+
+/// `ioctl(epfd, EPIOCGPARAMS, params)`: tells how the queue polls a network card.
+///
+/// See [ioctl_eventpoll(2)](https://man7.org/linux/man-pages/man2/ioctl_eventpoll.2.html).
+/// Linux 6.9.
+///
+/// # Errors
+///
+/// - `ENOTTY`, `EOPNOTSUPP`: as [`ioctl_epiocsparams`].
+pub fn ioctl_epiocgparams(epfd: BorrowedFd<'_>) -> Result<EpollParams> {
+    let mut params = EpollParams::default();
+    let at = ptr::from_mut(&mut params);
+    // SAFETY: the kernel writes at most one `epoll_params`, whose fields may have any
+    // value, before it returns. No other kind of file has this request.
+    unsafe { call!(ioctl, epfd.as_raw_fd(), EPIOCGPARAMS, at) }?;
+    Ok(params)
 }
 
 /// Where the kernel may write, and how many events at most.

@@ -29,7 +29,7 @@
 //!
 //! # Soundness
 //!
-//! What is `unsafe` here: 48 blocks and 8 functions, no `impl` and no trait. Each
+//! What is `unsafe` here: 50 blocks and 8 functions, no `impl` and no trait. Each
 //! pointer that a call gets is valid until the call returns, and no call but `close`
 //! and those that open touches a descriptor it does not borrow. In detail, with the
 //! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
@@ -46,6 +46,8 @@
 //! | `epoll::epoll_pwait` | block | as many were written as the call returned | `abi::a_room_is_filled_and_not_exceeded` |
 //! | `epoll::epoll_pwait2` | block | as for `epoll_pwait`; the timeout is null or a `timespec` | `abi::timeouts_are_in_milliseconds_and_in_nanoseconds` |
 //! | `epoll::epoll_pwait2` | block | as many were written as the call returned | `abi::a_room_is_filled_and_not_exceeded` |
+//! | `epoll::ioctl_epiocsparams` | block | one `epoll_params` is read | `abi::a_queue_tells_the_parameters_it_was_given` |
+//! | `epoll::ioctl_epiocgparams` | block | one `epoll_params` is written, of any content | `abi::a_queue_tells_the_parameters_it_was_given` |
 //! | `epoll::filled` | fn | the first `count` events exist and were written | `abi::two_data_of_64_bits_come_back_from_every_wait` |
 //! | `epoll::filled` | block | the same, by the caller's word | `abi::two_data_of_64_bits_come_back_from_every_wait` |
 //! | `epoll::harvest` | block | the events begin where the room does | `buffer::the_events_of_the_last_wait_are_gone_after_an_error` |
@@ -126,10 +128,11 @@ mod word;
 pub(crate) use epoll::add_event;
 pub(crate) use epoll::harvest;
 pub use epoll::{
-    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE,
-    EPOLLHUP, EPOLLIN, EPOLLMSG, EPOLLONESHOT, EPOLLOUT, EPOLLPRI, EPOLLRDBAND, EPOLLRDHUP,
-    EPOLLRDNORM, EPOLLWAKEUP, EPOLLWRBAND, EPOLLWRNORM, EpollEvent, EventBuffer, Events,
-    MAX_EVENTS, SigSet, epoll_create1, epoll_ctl, epoll_pwait, epoll_pwait2, epoll_wait,
+    EPIOCGPARAMS, EPIOCSPARAMS, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD,
+    EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLMSG, EPOLLONESHOT, EPOLLOUT,
+    EPOLLPRI, EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM, EPOLLWAKEUP, EPOLLWRBAND, EPOLLWRNORM,
+    EpollEvent, EpollParams, EventBuffer, Events, MAX_EVENTS, SigSet, epoll_create1, epoll_ctl,
+    epoll_pwait, epoll_pwait2, epoll_wait, ioctl_epiocgparams, ioctl_epiocsparams,
 };
 pub use eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, eventfd2};
 pub use io::{close, fcntl_dupfd_cloexec, read, read_uninit, write};

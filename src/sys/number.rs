@@ -92,6 +92,7 @@ table! {
     getpeername          3          52      205
     getsockname          3          51      204
     getsockopt           5          55      209
+    ioctl                3          16       29
     listen               2          50      201
     read                 3           0       63
     sendto               6          44      206
