@@ -84,23 +84,15 @@ mod shared {
             }
         }
 
-        /// Reports the wakes that were noted since the last wait, and what else is
-        /// ready. `false`: none was noted, and from now on each will be written.
+        /// Wakes may have been noted since the last wait.
         #[inline]
-        pub(crate) fn report<B: EventBuffer + ?Sized>(
-            &self,
-            epoll: BorrowedFd<'_>,
-            events: &mut B,
-            turn: &mut Turn,
-        ) -> Result<bool> {
-            match self.0.wakes.is_awake() {
-                true => self.report_noted(epoll, events, turn),
-                false => Ok(false),
-            }
+        pub(crate) fn may_have_noted(&self) -> bool {
+            self.0.wakes.is_awake()
         }
 
-        #[inline(never)]
-        fn report_noted<B: EventBuffer + ?Sized>(
+        /// Reports the wakes that were noted, and what else is ready. `false`: none was
+        /// noted, and from now on each will be written.
+        pub(crate) fn report_noted<B: EventBuffer + ?Sized>(
             &self,
             epoll: BorrowedFd<'_>,
             events: &mut B,
@@ -244,7 +236,12 @@ mod nothing {
         pub(crate) fn harvested(&self, _count: usize) {}
 
         #[inline]
-        pub(crate) fn report<B: EventBuffer + ?Sized>(
+        pub(crate) fn may_have_noted(&self) -> bool {
+            false
+        }
+
+        #[inline]
+        pub(crate) fn report_noted<B: EventBuffer + ?Sized>(
             &self,
             _epoll: BorrowedFd<'_>,
             _events: &mut B,

@@ -150,11 +150,7 @@ impl Poll {
         events: &mut B,
         timeout: Option<Duration>,
     ) -> Result<()> {
-        let Registry { epoll, gates } = &self.registry;
-        if gates
-            .report(epoll.as_fd(), events, &mut self.turn)
-            .map_err(explain_wait)?
-        {
+        if self.registry.gates.may_have_noted() && self.report_noted(events)? {
             return Ok(());
         }
         match timeout {
@@ -165,6 +161,15 @@ impl Poll {
             },
         };
         Ok(())
+    }
+
+    /// Without a wait, if wakes were noted since the last one. `false`: there are none.
+    #[inline(never)]
+    fn report_noted<B: EventBuffer + ?Sized>(&mut self, events: &mut B) -> Result<bool> {
+        let Registry { epoll, gates } = &self.registry;
+        gates
+            .report_noted(epoll.as_fd(), events, &mut self.turn)
+            .map_err(explain_wait)
     }
 
     /// Waits, and returns how many events it got.
