@@ -67,7 +67,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// - `EADDRINUSE`: another socket listens there.
+    /// - `EADDRINUSE`: another socket listens there, or no local port is free.
     /// - `EADDRNOTAVAIL`: no interface of this machine has that address.
     /// - `EACCES`: a port below 1024 without `CAP_NET_BIND_SERVICE`.
     /// - `EAFNOSUPPORT`: IPv6 where it is switched off.
@@ -75,7 +75,11 @@ impl TcpListener {
     pub fn bind(addr: SocketAddr) -> Result<Self> {
         let socket = tcp_socket(&addr)?;
         sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
-        sys::bind(socket.as_fd(), &addr.into()).map_err(explain_address)?;
+        let bound = sys::bind(socket.as_fd(), &addr.into()).map_err(explain_address);
+        bound.map_err(|error| match error.errno() {
+            Errno::EADDRINUSE if addr.port() == 0 => error.because(NO_PORT),
+            _ => error,
+        })?;
         sys::listen(socket.as_fd(), BACKLOG).map_err(explain_address)?;
         Ok(Self { socket })
     }
@@ -278,12 +282,14 @@ fn pending_error(socket: &OwnedFd, of: Sysno) -> Result<Option<Error>> {
     )
 }
 
+const NO_PORT: &str = "no local port is free";
+
 #[cold]
 fn explain_address(error: Error) -> Error {
     error.because(match error.errno() {
         Errno::ECONNREFUSED => Some("nobody listens at that address"),
         Errno::EADDRINUSE => Some("another socket has that address"),
-        Errno::EADDRNOTAVAIL if error.syscall() == "connect" => Some("no local port is free"),
+        Errno::EADDRNOTAVAIL if error.syscall() == "connect" => Some(NO_PORT),
         Errno::EADDRNOTAVAIL => Some("no interface of this machine has that address"),
         Errno::EACCES if error.syscall() == "bind" => {
             Some("ports below 1024 need CAP_NET_BIND_SERVICE")

@@ -6,9 +6,9 @@
 
 mod common;
 
-use common::kernel::{SIGCONT, SIGSTOP, process_state, signal_process};
+use common::kernel::{self, PORTS, SIGCONT, SIGSTOP, process_state, signal_process};
 use common::server::{Client, Server, interrupt, reset};
-use common::{DEADLINE, wait_until};
+use common::{DEADLINE, demo, wait_until};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -441,6 +441,35 @@ fn waves_that_take_every_descriptor() {
         let (now, bound) = (server.resident(), memory + 64 + FEW * PLACE);
         assert!(now <= bound, "{memory} KiB before, {now} after");
     }
+}
+
+/// In a network of their own, where others have taken the ports.
+#[test]
+fn a_client_without_a_port_says_so_and_those_with_one_are_served() {
+    const CHECK: &str = "a client without a local port";
+    const ADDRESS: &str = "127.0.0.1:8080";
+    const NO_PORT: &str = "epore: cannot connect to 127.0.0.1:8080: connect: EADDRNOTAVAIL \
+                           (Cannot assign requested address): no local port is free\n";
+
+    kernel::alone_with_few_ports(CHECK, || {
+        let server = Server::start_at(ADDRESS, |_| {});
+        let descriptors = server.descriptors();
+        let mut others: Vec<Client> = PORTS.map(|_| server.connect()).collect();
+        // The client wants five. Whichever it does not get, the others are not its.
+        for (freed, expected) in [(0, NO_PORT), (4, NO_PORT), (5, "")] {
+            others.drain(..freed).for_each(Client::reset);
+            server.wait_for_descriptors(descriptors + others.len());
+            let output = common::run(demo().args(["get", ADDRESS]));
+            assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+            assert_eq!(output.status.code(), Some(i32::from(!expected.is_empty())));
+            for client in &mut others {
+                client.send(get("/1/still-here"));
+                client.response().assert_is("still-here");
+            }
+        }
+        drop(others);
+        server.wait_for_descriptors(descriptors);
+    });
 }
 
 /// A write to a peer that is gone raises SIGPIPE, which ends a program that has made

@@ -2,14 +2,16 @@
 
 mod common;
 
-use common::kernel;
+use common::kernel::{self, PORTS};
 use common::queue::{AT_ONCE, DEADLINE, Watchdog, expect_silence, look, poll, queue, watching};
+use common::server::reset;
 use common::tcp::{self, V4};
 use epore::fd::{AsFd, OwnedFd};
 use epore::net::{TcpListener, TcpStream};
 use epore::{Errno, Error, Event, Events, Interest, Poll, Registry, Timer, Token, Waker, sys};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -380,6 +382,49 @@ fn connections_that_found_no_descriptor_are_all_accepted_later() {
         }
         assert!(missing.is_empty(), "{missing:?}");
         expect_silence(&mut queue);
+    });
+}
+
+/// Its own network, or the other tests would have no port either.
+#[test]
+fn without_a_local_port_it_says_so_and_connects_again_with_one() {
+    const CHECK: &str = "a connect without a local port";
+    kernel::alone_with_few_ports(CHECK, || {
+        let _watchdog = Watchdog::new();
+        let addr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let listener = TcpListener::bind(addr).unwrap();
+        let accept = || tcp::accept(&listener);
+        let near = TcpStream::connect(addr).unwrap();
+        let far = accept();
+        let mut others = Vec::new();
+        for _ in PORTS.skip(1) {
+            others.push((std::net::TcpStream::connect(addr).unwrap(), accept()));
+        }
+        let open = kernel::open_descriptors();
+        let no_port = |error: Error, call: &str, errno| {
+            assert_eq!((error.syscall(), error.errno()), (call, errno));
+            assert_eq!(error.reason(), Some("no local port is free"));
+        };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        for _ in 0..50 {
+            let refused = TcpStream::connect(addr).unwrap_err();
+            no_port(refused, "connect", Errno::EADDRNOTAVAIL);
+            let refused = TcpListener::bind(any).unwrap_err();
+            no_port(refused, "bind", Errno::EADDRINUSE);
+        }
+        assert_eq!(kernel::open_descriptors(), open);
+
+        // Who has a port goes on.
+        assert_eq!(near.write(b"still here").unwrap(), 10);
+        tcp::readable(&far);
+        assert_eq!(far.read(&mut [0; 32]).unwrap(), 10);
+
+        let (other, _far) = others.pop().unwrap();
+        let port = other.local_addr().unwrap().port();
+        reset(other);
+        let stream = TcpStream::connect(addr).unwrap();
+        assert_eq!(stream.local_addr().unwrap().port(), port);
+        assert_eq!(accept().peer_addr(), stream.local_addr());
     });
 }
 

@@ -5,9 +5,12 @@ use epore::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::any;
 use std::arch::global_asm;
 use std::env;
+use std::ffi::CStr;
 use std::fs;
 use std::io::{self, Write};
-use std::process::{self, Command};
+use std::ops::RangeInclusive;
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use syscalls::{Errno, Sysno, syscall};
 
@@ -34,7 +37,81 @@ pub fn alone<F: FnOnce()>(test: F) {
     if is_alone() {
         return test();
     }
-    let output = super::run(&mut again::<F>());
+    assert_passed(super::run(&mut again::<F>()));
+}
+
+/// As [`alone`], and in a network of its own, where a loopback is all there is, and
+/// where [`PORTS`] are the ports that connections can go out from. It is left out where
+/// that is not allowed.
+pub fn alone_with_few_ports<F: FnOnce()>(check: &str, test: F) {
+    if is_alone() {
+        return test();
+    }
+    let mut command = again::<F>();
+    let enter = || match enter_a_network_with_few_ports() {
+        Ok(()) => Ok(()),
+        Err(errno) => Err(io::Error::from_raw_os_error(errno.into_raw())),
+    };
+    // SAFETY: `enter` is system calls alone, which may stand between fork and exec.
+    unsafe { command.pre_exec(enter) };
+    command.stdin(Stdio::null());
+    match super::try_start(&mut command) {
+        Ok(child) => assert_passed(super::finish(child)),
+        Err(why) => super::left_out(check, format!("no network of one's own: {why}")),
+    }
+}
+
+/// The ports of a network with few.
+pub const PORTS: RangeInclusive<u16> = 40_000..=40_015;
+
+fn enter_a_network_with_few_ports() -> Result<(), Errno> {
+    const CLONE_NEWUSER: usize = 0x1000_0000;
+    const CLONE_NEWNET: usize = 0x4000_0000;
+    const RANGE: &CStr = c"/proc/sys/net/ipv4/ip_local_port_range";
+    const PORTS_AS_TEXT: &[u8] = b"40000 40015";
+    const AT_FDCWD: i32 = -100;
+    const O_WRONLY: usize = 1;
+    const AF_INET: usize = 2;
+    const SOCK_DGRAM: usize = 2;
+    const SIOCSIFFLAGS: usize = 0x8914;
+    const IFF_UP: u16 = 1;
+
+    #[repr(C)]
+    struct Ifreq {
+        name: [u8; 16],
+        flags: u16,
+        unused: [u8; 22],
+    }
+
+    // A user may not have a network of his own, but be root of his own and then have one.
+    // SAFETY: no memory.
+    if unsafe { syscall!(Sysno::unshare, CLONE_NEWNET) }.is_err() {
+        // SAFETY: no memory.
+        unsafe { syscall!(Sysno::unshare, CLONE_NEWUSER | CLONE_NEWNET) }?;
+    }
+    let mut loopback = Ifreq {
+        name: [0; 16],
+        flags: IFF_UP,
+        unused: [0; 22],
+    };
+    loopback.name[..2].copy_from_slice(b"lo");
+    // SAFETY: no memory.
+    let socket = unsafe { syscall!(Sysno::socket, AF_INET, SOCK_DGRAM | O_CLOEXEC, 0) }?;
+    // SAFETY: the kernel reads the 40 bytes of `loopback`.
+    unsafe { syscall!(Sysno::ioctl, socket, SIOCSIFFLAGS, &raw const loopback) }?;
+    // SAFETY: the kernel reads the path, which ends with a zero byte.
+    let range = unsafe {
+        let flags = O_WRONLY | O_CLOEXEC;
+        syscall!(Sysno::openat, AT_FDCWD, RANGE.as_ptr(), flags, 0)
+    }?;
+    let (text, len) = (PORTS_AS_TEXT.as_ptr(), PORTS_AS_TEXT.len());
+    // SAFETY: the kernel reads the text.
+    unsafe { syscall!(Sysno::write, range, text, len) }?;
+    Ok(())
+}
+
+/// Asserts that the process has run one test, which has passed.
+fn assert_passed(output: Output) {
     let _ = io::stderr().write_all(&output.stderr);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(

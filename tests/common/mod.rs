@@ -176,11 +176,14 @@ pub fn run(command: &mut Command) -> Output {
 }
 
 fn start(command: &mut Command) -> Child {
+    try_start(command).unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn try_start(command: &mut Command) -> io::Result<Child> {
     command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 /// Has `command` start with `descriptor` closed.
