@@ -250,6 +250,11 @@ enum Cost {
 fn a_server_goes_on_serving_whatever_call_is_refused() {
     use Cost::*;
     let rows: &[(Fault, Cost)] = &[
+        // Before it is a server. The last says whether it is the machine's first process.
+        (("openat", "1", &["EACCES", "EMFILE", "ENOENT"]), Nothing),
+        (("close", "1", &["EBADF", "EINTR", "EIO"]), Nothing),
+        (("rt_sigaction", "1", &["EINVAL"]), Nothing),
+        (("getpid", "1", &["EPERM"]), Nothing),
         ((WAIT, "1", &["EINTR"]), Nothing),
         ((WAIT, "2+2", &["EINTR"]), Nothing),
         (
@@ -351,6 +356,57 @@ fn a_server_goes_on_serving_whatever_call_is_refused() {
     });
 }
 
+/// Which no kernel does: it closes the descriptor, and may tell of an error that came
+/// before. So nothing is closed twice, which might be another's by then; and what stays
+/// open, and registered, is not heeded.
+#[test]
+fn a_server_that_may_not_close_goes_on_and_does_not_insist() {
+    /// For some thirty events.
+    const MOST_WAITS: usize = 300;
+
+    let errnos = &["EBADF", "EINTR", "EIO", "ENOSPC", "EDQUOT"];
+    // The first is made before there is a server.
+    let rows = ["2", "3", "4", "2+"].map(|when| (("close", when, &errnos[..]), ()));
+    if !can_inject("a server that may not close") {
+        return;
+    }
+    try_all(&cases(&rows), |case| {
+        let mut log = PathBuf::new();
+        let server = Server::start_at("127.0.0.1:0", |command| {
+            let inject = format!("inject=close:error={}:when={}", case.errno, case.when);
+            let trace = format!("trace=close,{WAIT}");
+            let (mut strace, path) = under_strace(command, &["-e", &trace, "-e", &inject]);
+            strace.stdin(Stdio::null()).stdout(Stdio::piped());
+            (*command, log) = (strace, path);
+        });
+        let what = format!("{case:?}");
+        let open = server.descriptors();
+        assert_eq!(ask_all(&server), ["hello"; 4], "{what}");
+        let later = server.ask("GET /300/later HTTP/1.1\r\n\r\n");
+        assert_eq!(later.text(), "later", "{what}");
+        server.assert_alive();
+        let lines = |part: &str| {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            text.lines().filter(|line| line.contains(part)).count()
+        };
+        // Each of these is still open, and nothing else.
+        let kept = wait_until(DEADLINE, || {
+            let refused = lines("(INJECTED)");
+            (server.descriptors() == open + refused).then_some(refused)
+        });
+        let kept = kept.unwrap_or_else(|| {
+            let (now, refused) = (server.descriptors(), lines("(INJECTED)"));
+            panic!("{what}: {open} descriptors, {now} after {refused} refusals")
+        });
+        // Six streams and three delays.
+        let expected = if case.when.ends_with('+') { 9 } else { 1 };
+        assert_eq!(kept, expected, "{what}");
+        let waits = lines(WAIT);
+        assert!(waits <= MOST_WAITS, "{what}: {waits} waits");
+        let _ = fs::remove_file(&log);
+    });
+}
+
 /// A pause that no clock would end.
 #[test]
 fn a_server_without_descriptors_and_without_a_clock_still_goes_on() {
@@ -398,18 +454,22 @@ fn ask_all(server: &Server) -> Vec<String> {
 ///
 /// A call that says there is nothing while there is something lies as no kernel does,
 /// and whoever listens for edges goes to sleep over it: until the next edge, which
-/// comes when the client says a word more. An empty line means nothing.
+/// comes when the client says a word more. One empty line means nothing.
 fn answer(mut client: Client) -> String {
     let nudge = Some(Duration::from_millis(300));
     client.stream.set_read_timeout(nudge).expect("a socket");
     let mut text = Vec::new();
+    let mut nudged = false;
     for _ in 0..60 {
         let mut piece = [0; 4096];
         match client.stream.read(&mut piece) {
             Ok(0) => break,
             Ok(count) => text.extend_from_slice(&piece[..count]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let _ = client.stream.write_all(b"\r\n");
+                if !nudged {
+                    let _ = client.stream.write_all(b"\r\n");
+                }
+                nudged = true;
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
             Err(error) => panic!("{error}"),
@@ -502,6 +562,15 @@ fn a_client_gets_its_answers_or_says_which_call_was_refused() {
             ("write", "1+", &["EIO", "EPIPE", "ENOSPC", "EBADF"]),
             End::Untold,
         ),
+        (
+            (
+                "close",
+                "1+",
+                &["EBADF", "EINTR", "EIO", "ENOSPC", "EDQUOT"],
+            ),
+            End::Finished,
+        ),
+        (("close", "2..4", &["EINTR", "EIO"]), End::Finished),
         (("clock_gettime", "1", &["EINVAL", "EPERM"]), End::Finished),
         (("clock_gettime", "1+", &["EINVAL", "EPERM"]), End::Finished),
     ];

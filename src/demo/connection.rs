@@ -288,7 +288,8 @@ fn start_timer(delay: Duration, tools: &Tools<'_>) -> epore::Result<Timer> {
         tools.registry,
         timer.as_fd(),
         tools.delay,
-        Interest::READABLE,
+        // It expires once, and nobody reads it.
+        Interest::READABLE.oneshot(),
     )?;
     Ok(timer)
 }
