@@ -4,30 +4,38 @@ use crate::rt::Out;
 use core::time::Duration;
 use epore::Errno;
 
-/// The errors that a user may come to see. To print any error is to have the names
-/// of all in the executable, where they would be a quarter of it.
-const NAMES: [(Errno, &str); 14] = [
-    (Errno::EACCES, "EACCES (Permission denied)"),
-    (Errno::EAGAIN, "EAGAIN (Try again)"),
-    (Errno::EINPROGRESS, "EINPROGRESS (Operation in progress)"),
-    (Errno::ENOSYS, "ENOSYS (No such system call)"),
-    (Errno::EADDRINUSE, "EADDRINUSE (Address already in use)"),
-    (
-        Errno::EADDRNOTAVAIL,
-        "EADDRNOTAVAIL (Cannot assign requested address)",
-    ),
-    (
-        Errno::EAFNOSUPPORT,
-        "EAFNOSUPPORT (Address family not supported)",
-    ),
-    (Errno::ECONNREFUSED, "ECONNREFUSED (Connection refused)"),
-    (Errno::ECONNRESET, "ECONNRESET (Connection reset by peer)"),
-    (Errno::EHOSTUNREACH, "EHOSTUNREACH (No route to host)"),
-    (Errno::EMFILE, "EMFILE (Too many open files)"),
-    (Errno::ENETUNREACH, "ENETUNREACH (Network is unreachable)"),
-    (Errno::EPIPE, "EPIPE (Broken pipe)"),
-    (Errno::ETIMEDOUT, "ETIMEDOUT (Connection timed out)"),
-];
+/// The errors that a user may come to see, each behind its number and before a zero.
+/// To print any error is to have the names of all in the executable, where they would be
+/// a quarter of it.
+const NAMES: &str = concat!(
+    "\x01EPERM (Operation not permitted)\0",
+    "\x04EINTR (Interrupted system call)\0",
+    "\x05EIO (I/O error)\0",
+    "\x09EBADF (Bad file number)\0",
+    "\x0bEAGAIN (Try again)\0",
+    "\x0cENOMEM (Out of memory)\0",
+    "\x0dEACCES (Permission denied)\0",
+    "\x0eEFAULT (Bad address)\0",
+    "\x13ENODEV (No such device)\0",
+    "\x16EINVAL (Invalid argument)\0",
+    "\x17ENFILE (File table overflow)\0",
+    "\x18EMFILE (Too many open files)\0",
+    "\x1cENOSPC (No space left on device)\0",
+    "\x20EPIPE (Broken pipe)\0",
+    "\x26ENOSYS (Invalid system call number)\0",
+    "\x5cENOPROTOOPT (Protocol not available)\0",
+    "\x5fEOPNOTSUPP (Operation not supported on transport endpoint)\0",
+    "\x61EAFNOSUPPORT (Address family not supported by protocol)\0",
+    "\x62EADDRINUSE (Address already in use)\0",
+    "\x63EADDRNOTAVAIL (Cannot assign requested address)\0",
+    "\x65ENETUNREACH (Network is unreachable)\0",
+    "\x68ECONNRESET (Connection reset by peer)\0",
+    "\x69ENOBUFS (No buffer space available)\0",
+    "\x6eETIMEDOUT (Connection timed out)\0",
+    "\x6fECONNREFUSED (Connection refused)\0",
+    "\x71EHOSTUNREACH (No route to host)\0",
+    "\x73EINPROGRESS (Operation now in progress)\0",
+);
 
 /// What text can be appended to.
 pub trait Text {
@@ -82,8 +90,13 @@ pub trait Text {
     }
 
     fn errno(&mut self, errno: Errno) {
-        match NAMES.iter().find(|(known, _)| *known == errno) {
-            Some((_, name)) => self.put(name.as_bytes()),
+        let mut names = NAMES.as_bytes().split(|byte| *byte == 0);
+        let name = names.find_map(|name| match name {
+            [number, name @ ..] if i32::from(*number) == errno.into_raw() => Some(name),
+            _ => None,
+        });
+        match name {
+            Some(name) => self.put(name),
             None => {
                 self.put(b"errno ");
                 self.number(errno.into_raw() as u64);
