@@ -16,6 +16,7 @@ use epore::{BusyPoll, Errno, Error, Event, Events, Interest, Poll, Result, Timer
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -128,21 +129,21 @@ fn listed(call: &str) -> &'static [Errno] {
 }
 
 /// Something the library is asked to do, and the calls it makes for it.
-struct Site {
+struct Site<E: 'static = Error> {
     name: &'static str,
     calls: &'static [&'static str],
     /// Of which call, and of which place, which error is not the caller's.
     forgives: &'static [(usize, &'static [Errno])],
     /// Does it, says what came of it, and asserts that what it was done with is as
     /// good as before.
-    act: fn(&Faults) -> Result<u64>,
+    act: fn(&Faults) -> std::result::Result<u64, E>,
 }
 
-const fn site(
+const fn site<E>(
     name: &'static str,
     calls: &'static [&'static str],
-    act: fn(&Faults) -> Result<u64>,
-) -> Site {
+    act: fn(&Faults) -> std::result::Result<u64, E>,
+) -> Site<E> {
     Site {
         name,
         calls,
@@ -448,32 +449,10 @@ const SITES: &[Site] = &[
         Ok(0)
     }),
     site("TcpStream::read", &["read"], |faults| {
-        let (near, far) = tcp::pair();
-        assert_eq!(far.write(b"four").unwrap(), 4);
-        tcp::readable(&near);
-        let mut bytes = [0; 8];
-        let count = faults.during(|| near.read(&mut bytes));
-        if count.is_err() {
-            assert_eq!(bytes, [0; 8]);
-            assert_eq!(near.read(&mut bytes).unwrap(), 4);
-        }
-        assert_eq!(&bytes, b"four\0\0\0\0");
-        talk(&near, &far);
-        count.map(|count| count as u64 - 4)
+        reads(faults, |near, bytes| TcpStream::read(near, bytes))
     }),
     site("TcpStream::write", &["sendto"], |faults| {
-        let (near, far) = tcp::pair();
-        let count = faults.during(|| near.write(b"four"));
-        if count.is_err() {
-            assert_eq!(near.write(b"FOUR").unwrap(), 4);
-        }
-        tcp::readable(&far);
-        let mut bytes = [0; 8];
-        assert_eq!(far.read(&mut bytes).unwrap(), 4);
-        let expected = if count.is_ok() { b"four" } else { b"FOUR" };
-        assert_eq!(&bytes[..4], expected);
-        talk(&near, &far);
-        count.map(|count| count as u64 - 4)
+        writes(faults, |near, bytes| TcpStream::write(near, bytes))
     }),
     site("TcpStream::shutdown of reading", &["shutdown"], |faults| {
         ends(faults, Shutdown::Read)
@@ -687,6 +666,22 @@ const SITES: &[Site] = &[
     }),
 ];
 
+/// What std asks of the library, and is told in its own way.
+const SITES_OF_STD: &[Site<io::Error>] = &[
+    site("Read for TcpStream", &["read"], |faults| {
+        reads(faults, |near, bytes| io::Read::read(near, bytes))
+    }),
+    site("Read for &TcpStream", &["read"], |faults| {
+        reads(faults, |near, bytes| io::Read::read(&mut &*near, bytes))
+    }),
+    site("Write for TcpStream", &["sendto"], |faults| {
+        writes(faults, |near, bytes| io::Write::write(near, bytes))
+    }),
+    site("Write for &TcpStream", &["sendto"], |faults| {
+        writes(faults, |near, bytes| io::Write::write(&mut &*near, bytes))
+    }),
+];
+
 /// A counter that is readable.
 fn ready() -> OwnedFd {
     sys::eventfd2(1, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap()
@@ -775,6 +770,42 @@ fn talk(near: &TcpStream, far: &TcpStream) {
     }
 }
 
+fn reads<E>(
+    faults: &Faults,
+    read: fn(&mut TcpStream, &mut [u8]) -> std::result::Result<usize, E>,
+) -> std::result::Result<u64, E> {
+    let (mut near, far) = tcp::pair();
+    assert_eq!(far.write(b"four").unwrap(), 4);
+    tcp::readable(&near);
+    let mut bytes = [0; 8];
+    let count = faults.during(|| read(&mut near, &mut bytes));
+    if count.is_err() {
+        assert_eq!(bytes, [0; 8]);
+        assert_eq!(near.read(&mut bytes).unwrap(), 4);
+    }
+    assert_eq!(&bytes, b"four\0\0\0\0");
+    talk(&near, &far);
+    count.map(|count| count as u64 - 4)
+}
+
+fn writes<E>(
+    faults: &Faults,
+    write: fn(&mut TcpStream, &[u8]) -> std::result::Result<usize, E>,
+) -> std::result::Result<u64, E> {
+    let (mut near, far) = tcp::pair();
+    let count = faults.during(|| write(&mut near, b"four"));
+    if count.is_err() {
+        assert_eq!(near.write(b"FOUR").unwrap(), 4);
+    }
+    tcp::readable(&far);
+    let mut bytes = [0; 8];
+    assert_eq!(far.read(&mut bytes).unwrap(), 4);
+    let expected = if count.is_ok() { b"four" } else { b"FOUR" };
+    assert_eq!(&bytes[..4], expected);
+    talk(&near, &far);
+    count.map(|count| count as u64 - 4)
+}
+
 fn ends(faults: &Faults, how: Shutdown) -> Result<u64> {
     let (near, far) = tcp::pair();
     let done = faults.during(|| near.shutdown(how));
@@ -800,13 +831,13 @@ fn descriptors() -> BTreeSet<OsString> {
 }
 
 /// What happened at a site.
-struct Run {
-    outcome: Result<u64>,
+struct Run<E> {
+    outcome: std::result::Result<u64, E>,
     calls: Vec<Call>,
 }
 
 /// Has `site` go by `plan`, and asserts that it leaves nothing open.
-fn run(site: &Site, faults: &Faults, plan: Plan) -> Run {
+fn run<E>(site: &Site<E>, faults: &Faults, plan: Plan) -> Run<E> {
     let before = descriptors();
     faults.plan(plan);
     let outcome = (site.act)(faults);
@@ -829,6 +860,14 @@ fn run(site: &Site, faults: &Faults, plan: Plan) -> Run {
     assert!(opened.is_empty(), "{what}: {opened:?} of {calls:?}");
     assert_eq!(after, before, "{what}: {calls:?}");
     Run { outcome, calls }
+}
+
+/// That one call fails.
+fn fails_at(place: usize, errno: Errno) -> Plan {
+    Plan {
+        places: BTreeMap::from([(place, errno)]),
+        later: None,
+    }
 }
 
 fn names(calls: &[Call]) -> Vec<&'static str> {
@@ -933,11 +972,7 @@ fn fail_at_each_of(part: &[&str]) {
 fn fails_once(site: &Site, faults: &Faults, place: usize, errno: Errno, healthy: u64) {
     let call = site.calls[place];
     let what = format!("{}: {errno:?} from {call}, call {place}", site.name);
-    let places = BTreeMap::from([(place, errno)]);
-    let plan = Plan {
-        places,
-        later: None,
-    };
+    let plan = fails_at(place, errno);
     let first = run(site, faults, plan.clone());
     assert_eq!(first.calls[place].failed, Some(errno), "{what}");
     assert_eq!(
@@ -972,6 +1007,81 @@ fn fails_once(site: &Site, faults: &Faults, place: usize, errno: Errno, healthy:
         let second = run(site, faults, plan);
         assert_eq!(second.outcome, Err(error), "{what}");
     }
+}
+
+#[test]
+fn every_call_for_std_fails_once_with_every_errno() {
+    kernel::alone(|| {
+        alone_with_faults("each call for std failing once", |faults| {
+            let _watchdog = Watchdog::new();
+            for site in SITES_OF_STD {
+                let healthy = run(site, faults, Plan::default());
+                assert_eq!(names(&healthy.calls), site.calls, "{}", site.name);
+                assert_eq!(healthy.outcome.unwrap(), 0, "{}", site.name);
+                for &errno in listed(site.calls[0]).iter().chain(&unlisted()) {
+                    let failed = run(site, faults, fails_at(0, errno));
+                    let what = format!("{}: {errno:?}", site.name);
+                    assert_eq!(names(&failed.calls), site.calls, "{what}");
+                    let error = failed.outcome.expect_err(&what);
+                    assert_eq!(error.raw_os_error(), Some(errno.into_raw()), "{what}");
+                }
+            }
+        });
+    });
+}
+
+/// By the kind of the error: std makes the call again.
+#[test]
+fn std_goes_on_after_a_signal() {
+    kernel::alone(|| {
+        alone_with_faults("std going on after a signal", |faults| {
+            let (mut near, mut far) = tcp::pair();
+            faults.plan(fails_at(0, Errno::EINTR));
+            faults
+                .during(|| io::Write::write_all(&mut near, b"four"))
+                .unwrap();
+            assert_eq!(names(&faults.calls()), ["sendto", "sendto"]);
+            tcp::readable(&far);
+            let mut bytes = [0; 4];
+            faults
+                .during(|| io::Read::read_exact(&mut far, &mut bytes))
+                .unwrap();
+            assert_eq!(names(&faults.calls()), ["read", "read"]);
+            assert_eq!(&bytes, b"four");
+        });
+    });
+}
+
+/// std makes it non-blocking with an `ioctl`, whose errnos are its own affair; what is
+/// ours is that one that cannot be made so is not taken.
+#[test]
+fn a_socket_of_std_that_would_block_is_closed_and_not_taken() {
+    kernel::alone(|| {
+        let _watchdog = Watchdog::new();
+        let listener = std::net::TcpListener::bind(V4).unwrap();
+        for errno in [Errno::EBADF, Errno::EFAULT, Errno::EINVAL, Errno::ENOTTY] {
+            let before = descriptors();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap());
+                    let (stream, copy) = (stream.unwrap(), listener.try_clone().unwrap());
+                    if let Err(why) = kernel::refuse(Sysno::ioctl, errno) {
+                        return common::left_out("a socket that stays blocking", why);
+                    }
+                    let raw = Some(errno.into_raw());
+                    let refused = TcpStream::try_from(stream).unwrap_err();
+                    assert_eq!(refused.raw_os_error(), raw);
+                    let refused = TcpListener::try_from(copy).unwrap_err();
+                    assert_eq!(refused.raw_os_error(), raw);
+                });
+            });
+            assert_eq!(descriptors(), before, "{errno:?}");
+        }
+        // Its copies were closed, and it goes on with those that have connected.
+        let listener = TcpListener::try_from(listener).unwrap();
+        while listener.accept().is_ok() {}
+        accepts(&listener);
+    });
 }
 
 /// Every function of `sys`, by the list that the documentation has of them.
@@ -1024,10 +1134,7 @@ fn pwait2_refused_at_the_first_call_or_a_later_one_is_never_asked_for_again() {
                             .unwrap();
                         assert_eq!(names(&faults.calls()), ["epoll_pwait2"]);
                     }
-                    faults.plan(Plan {
-                        places: BTreeMap::from([(0, errno)]),
-                        later: None,
-                    });
+                    faults.plan(fails_at(0, errno));
                     let start = Instant::now();
                     faults
                         .during(|| queue.poll(&mut Events::<1>::new(), FRACTION))
@@ -1048,13 +1155,11 @@ fn another_errno_of_pwait2_is_no_reason_to_fall_back() {
         alone_with_faults("epoll_pwait2 failing otherwise", |faults| {
             for errno in [Errno::EINTR, Errno::EINVAL, Errno::EACCES, Errno::ENOMEM] {
                 let mut queue = queue();
-                for place in [Some(0), None] {
-                    faults.plan(Plan {
-                        places: place.map(|place| (place, errno)).into_iter().collect(),
-                        later: None,
-                    });
+                for plan in [fails_at(0, errno), Plan::default()] {
+                    let fails = !plan.places.is_empty();
+                    faults.plan(plan);
                     let done = faults.during(|| queue.poll(&mut Events::<1>::new(), FRACTION));
-                    assert_eq!(done.is_err(), place.is_some());
+                    assert_eq!(done.is_err(), fails);
                     assert_eq!(names(&faults.calls()), ["epoll_pwait2"], "{errno:?}");
                 }
             }
