@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -341,10 +342,8 @@ fn without_a_descriptor_everything_says_so_and_works_again_with_one() {
         let (server, peer) = listener.accept().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         no_descriptor(listener.accept(), "accept4");
-        assert_eq!(client.write(b"still here").unwrap(), 10);
         hoard.0.pop();
-        tcp::readable(&server);
-        assert_eq!(server.read(&mut [0; 32]).unwrap(), 10);
+        talk(&client, &server);
     });
 }
 
@@ -415,9 +414,7 @@ fn without_a_local_port_it_says_so_and_connects_again_with_one() {
         assert_eq!(kernel::open_descriptors(), open);
 
         // Who has a port goes on.
-        assert_eq!(near.write(b"still here").unwrap(), 10);
-        tcp::readable(&far);
-        assert_eq!(far.read(&mut [0; 32]).unwrap(), 10);
+        talk(&near, &far);
 
         let (other, _far) = others.pop().unwrap();
         let port = other.local_addr().unwrap().port();
@@ -428,9 +425,30 @@ fn without_a_local_port_it_says_so_and_connects_again_with_one() {
     });
 }
 
-/// The limit is everybody's, so it is lowered where there is nobody else: on the
-/// machine that `tests/kernel/run` starts. It counts by user, and the other tests are
-/// root's.
+/// What holds for everybody is lowered where there is nobody else: on the machine that
+/// `tests/kernel/run` starts. The other tests are root's there, whom neither limit binds.
+fn lowered(check: &str, limit: &'static str, most: usize, test: impl FnOnce() + Send) {
+    let first = fs::read_link("/proc/1/exe").unwrap_or_default();
+    if first != Path::new("/init") || !Path::new("/manifest").exists() {
+        return common::left_out(check, "this machine is not ours alone");
+    }
+    let before = fs::read_to_string(limit).expect("a limit");
+    if let Err(error) = fs::write(limit, format!("{most}\n")) {
+        return common::left_out(check, error);
+    }
+    let _restore = Restore(limit, before);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // This thread alone.
+            kernel::become_nobody();
+            test();
+        });
+    });
+}
+
+/// One at a time: each needs what the other takes away.
+static MACHINE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn when_the_user_has_too_many_watches_it_says_so_and_goes_on_with_those_it_has() {
     const LIMIT: &str = "/proc/sys/fs/epoll/max_user_watches";
@@ -438,24 +456,66 @@ fn when_the_user_has_too_many_watches_it_says_so_and_goes_on_with_those_it_has()
     /// More than the other tests have at a time.
     const MOST: usize = 50_000;
 
+    let _machine = MACHINE.lock();
+    kernel::alone(|| lowered(CHECK, LIMIT, MOST, || watch_up_to(MOST, LIMIT)));
+}
+
+#[test]
+fn when_the_system_has_no_descriptor_left_everything_says_so_and_works_again_with_one() {
+    const LIMIT: &str = "/proc/sys/fs/file-max";
+    const CHECK: &str = "a system without descriptors";
+
+    let _machine = MACHINE.lock();
     kernel::alone(|| {
-        let first = fs::read_link("/proc/1/exe").unwrap_or_default();
-        if first != Path::new("/init") || !Path::new("/manifest").exists() {
-            return common::left_out(CHECK, "this machine is not ours alone");
-        }
-        let before = fs::read_to_string(LIMIT).expect("a kernel with epoll");
-        if let Err(error) = fs::write(LIMIT, format!("{MOST}\n")) {
-            return common::left_out(CHECK, error);
-        }
-        let _restore = Restore(LIMIT, before);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                // This thread alone.
-                kernel::become_nobody();
-                watch_up_to(MOST, LIMIT);
-            });
+        let _watchdog = Watchdog::new();
+        let mut queue = queue();
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = TcpStream::connect(addr).unwrap();
+        tcp::readable(&listener);
+        let open = kernel::open_descriptors();
+        lowered(CHECK, LIMIT, 1, || {
+            for _ in 0..50 {
+                let errors = [
+                    Poll::new().unwrap_err(),
+                    Waker::new(queue.registry(), Token(1)).unwrap_err(),
+                    Timer::new().unwrap_err(),
+                    TcpListener::bind(V4).unwrap_err(),
+                    TcpStream::connect(addr).unwrap_err(),
+                    listener.accept().unwrap_err(),
+                ];
+                let calls = [
+                    "epoll_create1",
+                    "eventfd2",
+                    "timerfd_create",
+                    "socket",
+                    "socket",
+                    "accept4",
+                ];
+                for (error, call) in errors.into_iter().zip(calls) {
+                    assert_eq!((error.syscall(), error.errno()), (call, Errno::ENFILE));
+                    let reason = error.reason().expect("a reason");
+                    assert!(reason.contains(LIMIT), "{reason}");
+                }
+            }
+            // A second descriptor of the same file is no other file, and what needs none
+            // goes on.
+            let registry = queue.registry().try_clone().unwrap();
+            add(&registry, &listener, 2, READABLE);
+            eprintln!("six calls without a descriptor, of {LIMIT}");
         });
+        assert_eq!(kernel::open_descriptors(), open);
+        // The connection has been waiting all the while.
+        talk(&client, &listener.accept().unwrap().0);
+        drop(Waker::new(queue.registry(), Token(3)).unwrap());
+        expect_silence(&mut queue);
     });
+}
+
+fn talk(near: &TcpStream, far: &TcpStream) {
+    assert_eq!(near.write(b"still here").unwrap(), 10);
+    tcp::readable(far);
+    assert_eq!(far.read(&mut [0; 32]).unwrap(), 10);
 }
 
 fn watch_up_to(most: usize, limit: &str) {
