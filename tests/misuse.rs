@@ -7,10 +7,6 @@ fn are_refused(features: &[&str], least: usize) {
     let Some(mut cargo) = common::cargo("test", "tests/misuse/Cargo.toml", "misuse") else {
         return common::left_out("misuse that does not compile", "no cargo to build with");
     };
-    // The compiler is the host's, and was shown the programs on it.
-    if common::is_emulated() {
-        return common::left_out("misuse that does not compile", "in an emulator");
-    }
     // trybuild asks for the target directory by this name alone.
     cargo.env("CARGO_TARGET_DIR", common::target_dir("misuse"));
     let output = common::run_cargo(cargo.args(features));
