@@ -84,6 +84,7 @@ fn epore_and_libc_answer_the_same() {
         for bit in [
             libc::EPOLLIN,
             libc::EPOLLOUT,
+            libc::EPOLLPRI,
             libc::EPOLLERR,
             libc::EPOLLHUP,
             libc::EPOLLRDHUP,

@@ -20,6 +20,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// arrives.
 const MOST_UNREAD: i32 = 16 << 10;
 
+/// Asks whether the next byte to read is an urgent one.
+const SIOCATMARK: libc::Ioctl = 0x8905;
+
 enum Descriptor {
     Plain(OwnedFd),
     Tcp(TcpStream),
@@ -57,6 +60,8 @@ pub struct Files {
     open: Vec<File>,
     /// Of each connection: an end was closed with data unread, and resets it.
     resets: Vec<bool>,
+    /// Of each end of a connection: what it has sent since its first urgent byte.
+    urgent: Vec<[usize; 2]>,
     /// Of each timer: it has expired, and nobody has read it.
     expired: Vec<bool>,
 }
@@ -66,6 +71,7 @@ impl Files {
         let mut files = Self {
             open: Vec::new(),
             resets: Vec::new(),
+            urgent: Vec::new(),
             expired: Vec::new(),
         };
         for kind in [
@@ -132,6 +138,7 @@ impl Files {
             Open::Tcp => {
                 let connection = self.resets.len();
                 self.resets.push(false);
+                self.urgent.push([0; 2]);
                 for (side, stream) in connection_of_two().into_iter().enumerate() {
                     self.add(Descriptor::Tcp(stream), Kind::Tcp(connection, side));
                 }
@@ -168,7 +175,8 @@ impl Files {
         let closed = self.open.remove(index);
         if let Kind::Tcp(connection, side) = closed.kind {
             let last = self.end(connection, side).is_none();
-            if last && number(closed.as_fd(), libc::FIONREAD) > 0 {
+            let fd = closed.as_fd();
+            if last && (number(fd, libc::FIONREAD) > 0 || number(fd, SIOCATMARK) > 0) {
                 self.resets[connection] = true;
             }
             drop(closed);
@@ -180,9 +188,12 @@ impl Files {
         let file = &self.open[index];
         match (&file.descriptor, file.kind) {
             (Descriptor::Tcp(stream), Kind::Tcp(connection, side)) => {
-                let peer = self.end(connection, 1 - side);
-                if peer.is_none_or(|peer| number(peer, libc::FIONREAD) < MOST_UNREAD) {
-                    let _ = stream.write(&vec![b'x'; len.min(4096)]);
+                if self.has_room(connection, side) {
+                    let sent = stream.write(&vec![b'x'; len.min(4096)]).unwrap_or(0);
+                    let urgent = &mut self.urgent[connection][side];
+                    if *urgent > 0 {
+                        *urgent += sent;
+                    }
                     self.settle();
                 }
             }
@@ -205,6 +216,38 @@ impl Files {
         let fd = file.as_fd().as_raw_fd();
         // SAFETY: the kernel writes at most so many bytes, all inside `room`.
         unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
+    }
+
+    /// Whether what that end sends will arrive.
+    fn has_room(&self, connection: usize, side: usize) -> bool {
+        // What lies behind an urgent byte is not counted as unread.
+        let seen = (self.end(connection, 1 - side)).map_or(0, |peer| number(peer, libc::FIONREAD));
+        seen < MOST_UNREAD && self.urgent[connection][side] < MOST_UNREAD as usize
+    }
+
+    /// Sends a byte out of band, where there are such.
+    pub fn write_urgent(&mut self, index: usize) {
+        let File { kind, .. } = self.open[index];
+        let flags = libc::MSG_OOB | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        let fd = self.open[index].as_fd().as_raw_fd();
+        if let Kind::Tcp(connection, side) = kind {
+            if !self.has_room(connection, side) {
+                return;
+            }
+            self.urgent[connection][side] += 1;
+        }
+        // SAFETY: the kernel reads one byte.
+        unsafe { libc::send(fd, c"!".as_ptr().cast(), 1, flags) };
+        self.settle();
+    }
+
+    pub fn read_urgent(&mut self, index: usize) {
+        let mut byte = 0u8;
+        let fd = self.open[index].as_fd().as_raw_fd();
+        let flags = libc::MSG_OOB | libc::MSG_DONTWAIT;
+        // SAFETY: the kernel writes one byte.
+        unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) };
+        self.settle();
     }
 
     pub fn shutdown(&mut self, index: usize, how: u8) {

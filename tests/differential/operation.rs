@@ -113,23 +113,21 @@ pub enum Setting {
     Off,
 }
 
+/// What a source is to be registered as.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    pub queue: u8,
+    pub source: u8,
+    pub token: u64,
+    pub modes: Modes,
+    pub by_clone: bool,
+}
+
 /// A number that stands for one of several things is taken modulo how many there are.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    Register {
-        queue: u8,
-        source: u8,
-        token: u64,
-        modes: Modes,
-        by_clone: bool,
-    },
-    Reregister {
-        queue: u8,
-        source: u8,
-        token: u64,
-        modes: Modes,
-        by_clone: bool,
-    },
+    Register(Registration),
+    Reregister(Registration),
     Deregister {
         queue: u8,
         source: u8,
@@ -161,6 +159,13 @@ pub enum Operation {
     Read {
         source: u8,
         len: usize,
+    },
+    /// A byte out of band, which is what `EPOLLPRI` tells of.
+    WriteUrgent {
+        source: u8,
+    },
+    ReadUrgent {
+        source: u8,
     },
     Shutdown {
         source: u8,
@@ -250,9 +255,9 @@ fn queue() -> impl Strategy<Value = u8> {
     prop_oneof![5 => Just(0u8), 1 => 1u8..3]
 }
 
-fn register() -> impl Strategy<Value = Operation> {
+fn registration() -> impl Strategy<Value = Registration> {
     (queue(), any::<u8>(), token(), modes(), any::<bool>()).prop_map(
-        |(queue, source, token, modes, by_clone)| Operation::Register {
+        |(queue, source, token, modes, by_clone)| Registration {
             queue,
             source,
             token,
@@ -265,15 +270,6 @@ fn register() -> impl Strategy<Value = Operation> {
 fn operation() -> impl Strategy<Value = Operation> {
     let number = any::<u8>;
     let len = || prop_oneof![1usize..9, Just(4096), Just(1 << 18)];
-    let reregister = (queue(), number(), token(), modes(), any::<bool>()).prop_map(
-        |(queue, source, token, modes, by_clone)| Operation::Reregister {
-            queue,
-            source,
-            token,
-            modes,
-            by_clone,
-        },
-    );
     let deregister = (queue(), number(), any::<bool>()).prop_map(|(queue, source, by_clone)| {
         Operation::Deregister {
             queue,
@@ -308,8 +304,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         Setting::Off,
     ]);
     prop_oneof![
-        14 => register(),
-        8 => reregister,
+        14 => registration().prop_map(Operation::Register),
+        8 => registration().prop_map(Operation::Reregister),
         4 => deregister,
         4 => control,
         20 => wait,
@@ -318,6 +314,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => number().prop_map(|source| Operation::Close { source }),
         10 => (number(), len()).prop_map(|(source, len)| Operation::Write { source, len }),
         8 => (number(), len()).prop_map(|(source, len)| Operation::Read { source, len }),
+        3 => number().prop_map(|source| Operation::WriteUrgent { source }),
+        2 => number().prop_map(|source| Operation::ReadUrgent { source }),
         3 => (number(), 0u8..3).prop_map(|(source, how)| Operation::Shutdown { source, how }),
         4 => (number(), setting).prop_map(|(source, setting)| Operation::SetTimer { source, setting }),
         2 => number().prop_map(|source| Operation::ReadTimer { source }),
@@ -331,7 +329,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 /// First of all much is registered, or the trial would be over before much can happen.
 pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    let first = prop::collection::vec(register(), 0..16);
+    let first = prop::collection::vec(registration().prop_map(Operation::Register), 0..16);
     let others = prop::collection::vec(operation(), 1..100);
     (first, others).prop_map(|(first, others)| [first, others].concat())
 }

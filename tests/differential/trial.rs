@@ -1,7 +1,7 @@
 //! Does the operations, and compares.
 
 use crate::files::Files;
-use crate::operation::{How, Modes, Operation, Room};
+use crate::operation::{How, Modes, Operation, Registration, Room};
 use crate::reference::{Reference, Seen as Pair};
 use epore::sys::{self, EpollEvent, SigSet, Timespec};
 use epore::{Event, Events, Poll, Registry, Token, Waker};
@@ -116,44 +116,8 @@ impl Trial<'_> {
         let file = |number: u8| usize::from(number) % self.files.len().max(1);
         let waker = |number: u8| usize::from(number) % self.wakers.len().max(1);
         match *operation {
-            Operation::Register {
-                queue: number,
-                source,
-                token,
-                modes,
-                by_clone,
-            } => {
-                let queue = queue(number);
-                let (our_source, their_source) = self.source(source);
-                let ours = self.ours[queue].registry(by_clone).register(
-                    &our_source,
-                    Token(token as usize),
-                    modes.interest(),
-                );
-                let event = Some((modes.bits(), token));
-                let add = libc::EPOLL_CTL_ADD;
-                let theirs = self.theirs[queue].control(by_clone, add, their_source, event);
-                self.controlled(ours, theirs)
-            }
-            Operation::Reregister {
-                queue: number,
-                source,
-                token,
-                modes,
-                by_clone,
-            } => {
-                let queue = queue(number);
-                let (our_source, their_source) = self.source(source);
-                let ours = self.ours[queue].registry(by_clone).reregister(
-                    &our_source,
-                    Token(token as usize),
-                    modes.interest(),
-                );
-                let event = Some((modes.bits(), token));
-                let modify = libc::EPOLL_CTL_MOD;
-                let theirs = self.theirs[queue].control(by_clone, modify, their_source, event);
-                self.controlled(ours, theirs)
-            }
+            Operation::Register(it) => self.change(libc::EPOLL_CTL_ADD, it),
+            Operation::Reregister(it) => self.change(libc::EPOLL_CTL_MOD, it),
             Operation::Deregister {
                 queue: number,
                 source,
@@ -211,55 +175,62 @@ impl Trial<'_> {
                 }
                 None => Ok(()),
             },
-            Operation::FillWaker { waker: number } => {
-                if let Some((waker, _)) = self.wakers.get(waker(number)) {
-                    let (fd, mut count) = (waker.as_raw_fd(), u64::MAX - 1);
-                    let place = (&raw mut count).cast::<libc::c_void>();
-                    // SAFETY: the kernel reads eight bytes.
-                    unsafe { libc::write(fd, place, 8) };
-                }
-                Ok(())
-            }
-            Operation::DropWaker { waker: number } => {
-                if !self.wakers.is_empty() {
-                    self.wakers.remove(waker(number));
-                }
-                Ok(())
-            }
-            Operation::NewWaker { .. } => Ok(()),
-            Operation::Open(kind) => {
-                self.files.open(kind);
-                Ok(())
-            }
-            _ if self.files.len() == 0 => Ok(()),
-            Operation::Dup { source } => {
-                self.files.dup(file(source));
-                Ok(())
-            }
-            Operation::Close { source } => {
-                self.files.close(file(source));
-                Ok(())
-            }
-            Operation::Write { source, len } => {
-                self.files.write(file(source), len);
-                Ok(())
-            }
-            Operation::Read { source, len } => {
-                self.files.read(file(source), len);
-                Ok(())
-            }
-            Operation::Shutdown { source, how } => {
-                self.files.shutdown(file(source), how);
-                Ok(())
-            }
-            Operation::SetTimer { source, setting } => {
+            Operation::SetTimer { source, setting } if self.files.len() > 0 => {
                 same(raw("", self.files.set_timer(file(source), setting)), Ok(()))
             }
-            Operation::ReadTimer { source } => match self.files.read_timer(file(source)) {
-                Some((ours, expected)) => same(raw("", ours), Ok(expected)),
-                None => Ok(()),
-            },
+            Operation::ReadTimer { source } if self.files.len() > 0 => {
+                match self.files.read_timer(file(source)) {
+                    Some((ours, expected)) => same(raw("", ours), Ok(expected)),
+                    None => Ok(()),
+                }
+            }
+            _ => {
+                self.touch(operation);
+                Ok(())
+            }
         }
+    }
+
+    /// What is the same for both, and answers nothing that could be compared.
+    fn touch(&mut self, operation: &Operation) {
+        let (files, wakers) = (self.files.len(), self.wakers.len());
+        let file = |number: u8| usize::from(number) % files;
+        let waker = |number: u8| usize::from(number) % wakers;
+        match *operation {
+            Operation::FillWaker { waker: number } if wakers > 0 => {
+                let (fd, mut count) = (self.wakers[waker(number)].0.as_raw_fd(), u64::MAX - 1);
+                let place = (&raw mut count).cast::<libc::c_void>();
+                // SAFETY: the kernel reads eight bytes.
+                unsafe { libc::write(fd, place, 8) };
+            }
+            Operation::DropWaker { waker: number } if wakers > 0 => {
+                self.wakers.remove(waker(number));
+            }
+            Operation::Open(kind) => self.files.open(kind),
+            _ if files == 0 => {}
+            Operation::Dup { source } => self.files.dup(file(source)),
+            Operation::Close { source } => self.files.close(file(source)),
+            Operation::Write { source, len } => self.files.write(file(source), len),
+            Operation::Read { source, len } => self.files.read(file(source), len),
+            Operation::WriteUrgent { source } => self.files.write_urgent(file(source)),
+            Operation::ReadUrgent { source } => self.files.read_urgent(file(source)),
+            Operation::Shutdown { source, how } => self.files.shutdown(file(source), how),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, op: i32, it: Registration) -> Result<(), Difference> {
+        let queue = usize::from(it.queue) % QUEUES;
+        let (ours, theirs) = self.source(it.source);
+        let registry = self.ours[queue].registry(it.by_clone);
+        let (token, interest) = (Token(it.token as usize), it.modes.interest());
+        let ours = match op {
+            libc::EPOLL_CTL_ADD => registry.register(&ours, token, interest),
+            _ => registry.reregister(&ours, token, interest),
+        };
+        let event = Some((it.modes.bits(), it.token));
+        let theirs = self.theirs[queue].control(it.by_clone, op, theirs, event);
+        self.controlled(ours, theirs)
     }
 
     /// A file, the same for both; or one's own of the queues, by either descriptor.
