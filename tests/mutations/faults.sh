@@ -118,7 +118,7 @@ fault closed-without-std '!native' no_std \
     src/sys/fd.rs 'let _ = sys::io::close_raw(self.fd);' ''
 
 # For the random trials against libc, and nothing else.
-fault trials-mod-for-add '!both' differential \
+fault trials-mod-for-add '!native' differential \
     src/poll.rs 'self.control(EPOLL_CTL_ADD' 'self.control(EPOLL_CTL_MOD'
 fault trials-edge-dropped '!native' differential \
     src/interest.rs 'self.with(EPOLLET)' 'self.with(0)'
@@ -128,6 +128,8 @@ fault trials-rdhup-lost '!native' differential \
     src/interest.rs 'bits | EPOLLRDHUP' 'bits'
 fault trials-rdhup-with-exclusive '!native' differential \
     src/interest.rs 'self.has(EPOLLIN) && !self.has(EPOLLEXCLUSIVE)' 'self.has(EPOLLIN)'
+fault trials-priority-lost '!native' differential \
+    src/interest.rs 'Self::of(EPOLLPRI)' 'Self::of(0)'
 fault trials-data-truncated '!native' differential \
     src/poll.rs 'token.0 as u64' 'token.0 as u32 as u64'
 fault trials-token-truncated '!native' differential \
