@@ -252,7 +252,7 @@ fn no_descriptor_is_left() {
                             the process has no descriptor left (RLIMIT_NOFILE)";
             says(outcome, &format!("{call}: {sentence}"));
         };
-        kernel::limit_descriptors(3);
+        common::limit_own_descriptors(3);
         says_so(Poll::new().map(drop), "epoll_create1");
         says_so(Timer::new().map(drop), "timerfd_create");
         says_so(Waker::new(queue.registry(), Token(0)).map(drop), "eventfd2");
@@ -261,7 +261,7 @@ fn no_descriptor_is_left() {
         says_so(listener.accept().map(drop), "accept4");
 
         // A clone is numbered three or higher, which the limit must allow at all.
-        kernel::limit_descriptors(4);
+        common::limit_own_descriptors(4);
         says_so(queue.registry().try_clone().map(drop), "fcntl");
         drop(client);
     });
@@ -291,7 +291,7 @@ fn the_connection_that_found_no_descriptor_goes_on_waiting() {
         let mut queue = watching(&listener, READABLE);
         common::queue::expect_event(&mut queue);
         let (spare, _) = UnixStream::pair().unwrap();
-        kernel::limit_descriptors(kernel::open_descriptors() as u64 - 1);
+        common::limit_own_descriptors(kernel::open_descriptors() as u64 - 1);
         let mut hoard = Vec::new();
         while let Ok(file) = File::open("/") {
             hoard.push(file);

@@ -56,13 +56,15 @@ const ERRNOS: &[(&str, &[Errno])] = {
             E::EAFNOSUPPORT,
         ]),
         ("clock_gettime", &[
-            E::EACCES, E::EFAULT, E::EINVAL, E::ENODEV, E::EOPNOTSUPP, E::EPERM,
+            E::EACCES, E::EFAULT, E::EINVAL, E::ENODEV, E::EOPNOTSUPP, E::EOVERFLOW, E::EPERM,
         ]),
         ("close", &[E::EBADF, E::EDQUOT, E::EINTR, E::EIO, E::ENOSPC]),
         ("connect", &[
             E::EACCES, E::EADDRINUSE, E::EADDRNOTAVAIL, E::EAFNOSUPPORT, E::EAGAIN, E::EALREADY,
             E::EBADF, E::ECONNREFUSED, E::EFAULT, E::EHOSTUNREACH, E::EINPROGRESS, E::EINTR,
             E::EISCONN, E::ENETUNREACH, E::ENOTSOCK, E::EPERM, E::EPROTOTYPE, E::ETIMEDOUT,
+            E::EINVAL, E::ENETDOWN, E::EHOSTDOWN, E::ENOBUFS, E::ENOMEM, E::ECONNABORTED,
+            E::ECONNRESET,
         ]),
         ("epoll_create1", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENOMEM, E::ENOSYS]),
         ("epoll_ctl", &[
@@ -75,8 +77,11 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ]),
         ("epoll_wait", &[E::EBADF, E::EFAULT, E::EINTR, E::EINVAL]),
         ("eventfd2", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::ENOSYS]),
-        // For `F_DUPFD_CLOEXEC`.
-        ("fcntl", &[E::EBADF, E::EINVAL, E::EMFILE, E::EPERM]),
+        // Most are for other commands.
+        ("fcntl", &[
+            E::EACCES, E::EAGAIN, E::EBADF, E::EBUSY, E::EDEADLK, E::EFAULT, E::EINTR, E::EINVAL,
+            E::EMFILE, E::ENOLCK, E::ENOTDIR, E::EPERM,
+        ]),
         ("getpeername", &[
             E::EBADF, E::EFAULT, E::EINVAL, E::ENOBUFS, E::ENOTCONN, E::ENOTSOCK,
         ]),
@@ -86,24 +91,29 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ("ioctl", &[
             E::EBADF, E::EFAULT, E::EINVAL, E::ENOTTY, E::EOPNOTSUPP, E::EPERM,
         ]),
-        ("listen", &[E::EADDRINUSE, E::EBADF, E::ENOTSOCK, E::EOPNOTSUPP, E::EACCES]),
+        ("listen", &[
+            E::EADDRINUSE, E::EBADF, E::ENOTSOCK, E::EOPNOTSUPP, E::EACCES, E::EINVAL,
+        ]),
         ("read", &[
             E::EAGAIN, E::EBADF, E::EFAULT, E::EINTR, E::EINVAL, E::EIO, E::EISDIR,
             E::ECONNRESET, E::ENOTCONN, E::ETIMEDOUT, E::ECANCELED, E::EHOSTUNREACH,
+            // And of `recv`.
+            E::ECONNREFUSED, E::ENOMEM, E::ENOTSOCK, E::ENETUNREACH, E::ECONNABORTED,
         ]),
         ("sendto", &[
             E::EACCES, E::EAGAIN, E::EALREADY, E::EBADF, E::ECONNRESET, E::EDESTADDRREQ,
             E::EFAULT, E::EINTR, E::EINVAL, E::EISCONN, E::EMSGSIZE, E::ENOBUFS, E::ENOMEM,
             E::ENOTCONN, E::ENOTSOCK, E::EOPNOTSUPP, E::EPIPE, E::ETIMEDOUT, E::EHOSTUNREACH,
+            E::EPERM, E::ENETDOWN, E::ENETUNREACH, E::ECONNREFUSED, E::ECONNABORTED,
         ]),
         ("setsockopt", &[
             E::EBADF, E::EFAULT, E::EINVAL, E::ENOPROTOOPT, E::ENOTSOCK, E::EPERM, E::EACCES,
             E::ENOMEM,
         ]),
-        ("shutdown", &[E::EBADF, E::EINVAL, E::ENOTCONN, E::ENOTSOCK]),
+        ("shutdown", &[E::EBADF, E::EINVAL, E::ENOTCONN, E::ENOTSOCK, E::ENOBUFS]),
         ("socket", &[
             E::EACCES, E::EAFNOSUPPORT, E::EINVAL, E::EMFILE, E::ENFILE, E::ENOBUFS, E::ENOMEM,
-            E::EPROTONOSUPPORT, E::EPERM,
+            E::EPROTONOSUPPORT, E::EPERM, E::ESOCKTNOSUPPORT, E::EPROTOTYPE,
         ]),
         ("timerfd_create", &[
             E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::EPERM, E::ENOSYS,
@@ -669,13 +679,13 @@ const SITES: &[Site] = &[
 /// What std asks of the library, and is told in its own way.
 const SITES_OF_STD: &[Site<io::Error>] = &[
     site("Read for TcpStream", &["read"], |faults| {
-        reads(faults, |near, bytes| io::Read::read(near, bytes))
+        reads(faults, io::Read::read)
     }),
     site("Read for &TcpStream", &["read"], |faults| {
         reads(faults, |near, bytes| io::Read::read(&mut &*near, bytes))
     }),
     site("Write for TcpStream", &["sendto"], |faults| {
-        writes(faults, |near, bytes| io::Write::write(near, bytes))
+        writes(faults, io::Write::write)
     }),
     site("Write for &TcpStream", &["sendto"], |faults| {
         writes(faults, |near, bytes| io::Write::write(&mut &*near, bytes))

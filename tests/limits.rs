@@ -302,7 +302,7 @@ fn no_descriptor<T: std::fmt::Debug>(outcome: epore::Result<T>, call: &str) {
 fn without_a_descriptor_everything_says_so_and_works_again_with_one() {
     kernel::alone(|| {
         let _watchdog = Watchdog::new();
-        kernel::limit_descriptors(100);
+        common::limit_own_descriptors(100);
         let mut queue = queue();
         let listener = TcpListener::bind(V4).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -352,7 +352,7 @@ fn connections_that_found_no_descriptor_are_all_accepted_later() {
     const CLIENTS: usize = 20;
     kernel::alone(|| {
         let _watchdog = Watchdog::new();
-        kernel::limit_descriptors(120);
+        common::limit_own_descriptors(120);
         let listener = TcpListener::bind(V4).unwrap();
         let addr = listener.local_addr().unwrap();
         let mut queue = watching(&listener, READABLE);

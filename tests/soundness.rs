@@ -3,9 +3,10 @@
 
 mod common;
 
+use common::source::{rust_files, tokens};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,48 +57,6 @@ fn table() -> Vec<Row> {
         }
     })
     .collect()
-}
-
-/// Words and marks, without comments, strings and characters.
-fn tokens(source: &str) -> Vec<&str> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut tokens = Vec::new();
-    let mut rest = source;
-    while let Some(first) = rest.chars().next() {
-        let length = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") || rest.starts_with("r\"") || rest.starts_with("r#\"") {
-            // Not told apart here, so not to be used there.
-            panic!("a block comment or a raw string in {:?}", &rest[..20]);
-        } else if first == '"' {
-            let mut escaped = false;
-            let end = rest.char_indices().skip(1).find(|(_, c)| {
-                let ends = *c == '"' && !escaped;
-                escaped = *c == '\\' && !escaped;
-                ends
-            });
-            end.map_or(rest.len(), |(at, _)| at + 1)
-        } else if first == '\'' {
-            // A lifetime has no second mark.
-            let mut chars = rest.chars().skip(1);
-            match (chars.next(), chars.next()) {
-                (Some('\\'), _) => 3 + rest[3..].find('\'').map_or(0, |at| at + 1),
-                (Some(c), Some('\'')) => 2 + c.len_utf8(),
-                _ => 1,
-            }
-        } else if is_word(first) {
-            let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-            tokens.push(&rest[..length]);
-            length
-        } else {
-            if !first.is_whitespace() {
-                tokens.push(&rest[..first.len_utf8()]);
-            }
-            first.len_utf8()
-        };
-        rest = &rest[length..];
-    }
-    tokens
 }
 
 /// What is unsafe in a file, and in which function.
@@ -168,24 +127,11 @@ fn places_are_found_where_they_are() {
     assert_eq!(found, expected);
 }
 
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// Every place of the library that is unsafe.
 fn of_the_source() -> Vec<Place> {
     let src = root().join("src");
-    let mut files = Vec::new();
-    rust_files(&src, &mut files);
     let mut places = Vec::new();
-    for file in files {
+    for file in rust_files(&src) {
         let path = file.strip_prefix(&src).unwrap();
         // These are the demo's, which has a runtime of its own.
         if path.starts_with("rt") || path.starts_with("demo") || path == Path::new("main.rs") {

@@ -420,20 +420,6 @@ fn install(steps: &[SockFilter], flags: usize) -> Result<usize, Errno> {
     }
 }
 
-/// No descriptor of this number or above can be opened any more. For a process
-/// that is [`alone`].
-pub fn limit_descriptors(limit: u64) {
-    const RLIMIT_NOFILE: usize = 7;
-    let mut limits = [0u64; 2];
-    let pointer = limits.as_mut_ptr();
-    // SAFETY: the kernel writes the two numbers, the soft limit and the hard.
-    unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, 0, pointer) }.expect("a limit");
-    limits[0] = limit;
-    let pointer = limits.as_ptr();
-    // SAFETY: the kernel reads the two numbers.
-    unsafe { syscall!(Sysno::prlimit64, 0, RLIMIT_NOFILE, pointer, 0) }.expect("a lower limit");
-}
-
 /// Gives up root's privileges, if there are any. For a process that is [`alone`].
 pub fn become_nobody() {
     const NOBODY: usize = 65_534;

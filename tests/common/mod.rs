@@ -5,6 +5,7 @@ pub mod fault;
 pub mod kernel;
 pub mod queue;
 pub mod server;
+pub mod source;
 pub mod storm;
 pub mod tcp;
 
@@ -18,7 +19,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use syscalls::{Sysno, syscall};
+use syscalls::{Errno, Sysno, syscall};
 
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -199,9 +200,9 @@ pub fn close_at_start(command: &mut Command, descriptor: i32) {
 
 /// Has `command` start with room for so many descriptors.
 pub fn limit_descriptors(command: &mut Command, most: u64) {
-    let limit = move || {
-        descriptor_limit(Some([most, most]));
-        Ok(())
+    let limit = move || match descriptor_limit(Some([most, most])) {
+        Ok(_) => Ok(()),
+        Err(errno) => Err(io::Error::from_raw_os_error(errno.into_raw())),
     };
     // SAFETY: `limit` is one system call, which may stand between fork and exec.
     unsafe { command.pre_exec(limit) };
@@ -209,13 +210,20 @@ pub fn limit_descriptors(command: &mut Command, most: u64) {
 
 /// Lets this process have as many descriptors as it may, and says how many.
 pub fn raise_descriptor_limit() -> u64 {
-    let [_, hard] = descriptor_limit(None);
-    descriptor_limit(Some([hard, hard]));
+    let [_, hard] = descriptor_limit(None).expect("a limit");
+    limit_own_descriptors(hard);
     hard
 }
 
+/// No descriptor of this number or above can be opened any more, but if this is called
+/// again. For a process that is [`alone`](kernel::alone).
+pub fn limit_own_descriptors(soft: u64) {
+    let [_, hard] = descriptor_limit(None).expect("a limit");
+    descriptor_limit(Some([soft, hard])).expect("a limit within the hard one");
+}
+
 /// The limit on descriptors of this process, soft and hard, before it is set anew.
-fn descriptor_limit(new: Option<[u64; 2]>) -> [u64; 2] {
+fn descriptor_limit(new: Option<[u64; 2]>) -> Result<[u64; 2], Errno> {
     const RLIMIT_NOFILE: usize = 7;
     const MYSELF: usize = 0;
 
@@ -223,8 +231,8 @@ fn descriptor_limit(new: Option<[u64; 2]>) -> [u64; 2] {
     let new = new.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: the kernel reads the two words of `new`, if it is not null, and writes
     // those of `old`, during the call only.
-    let _ = unsafe { syscall!(Sysno::prlimit64, MYSELF, RLIMIT_NOFILE, new, &raw mut old) };
-    old
+    unsafe { syscall!(Sysno::prlimit64, MYSELF, RLIMIT_NOFILE, new, &raw mut old) }?;
+    Ok(old)
 }
 
 /// Waits for the end of `child`, collecting of its output what is piped. One that
