@@ -520,9 +520,7 @@ const SITES: &[Site] = &[
         let listener = TcpListener::bind(V4).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         tcp::readable(&listener);
-        faults
-            .during(|| sys::accept4(listener.as_fd(), 0))
-            .map(|_| 0)
+        told(faults, || sys::accept4(listener.as_fd(), 0))
     }),
     site("sys::bind", &["bind"], |faults| {
         let (socket, addr) = (socket(), SockAddr::from(V4));
@@ -531,13 +529,11 @@ const SITES: &[Site] = &[
         done.map(|()| 0)
     }),
     site("sys::clock_gettime", &["clock_gettime"], |faults| {
-        faults
-            .during(|| sys::clock_gettime(sys::CLOCK_MONOTONIC))
-            .map(|_| 0)
+        told(faults, || sys::clock_gettime(sys::CLOCK_MONOTONIC))
     }),
     site("sys::close", &["close"], |faults| {
         let counter = ready();
-        faults.during(|| sys::close(counter)).map(|()| 0)
+        told(faults, || sys::close(counter))
     }),
     site("sys::connect", &["connect"], |faults| {
         let listener = TcpListener::bind(V4).unwrap();
@@ -550,7 +546,7 @@ const SITES: &[Site] = &[
         done.map(|()| 0)
     }),
     site("sys::epoll_create1", &["epoll_create1"], |faults| {
-        faults.during(|| sys::epoll_create1(0)).map(|_| 0)
+        told(faults, || sys::epoll_create1(0))
     }),
     site("sys::epoll_ctl", &["epoll_ctl"], |faults| {
         let (queue, source, event) = (queue(), ready(), Event::new(1, 1));
@@ -582,23 +578,19 @@ const SITES: &[Site] = &[
         events.map(|events| events.len() as u64)
     }),
     site("sys::eventfd2", &["eventfd2"], |faults| {
-        faults.during(|| sys::eventfd2(0, 0)).map(|_| 0)
+        told(faults, || sys::eventfd2(0, 0))
     }),
     site("sys::fcntl_dupfd_cloexec", &["fcntl"], |faults| {
         let counter = ready();
-        faults
-            .during(|| sys::fcntl_dupfd_cloexec(counter.as_fd(), 0))
-            .map(|_| 0)
+        told(faults, || sys::fcntl_dupfd_cloexec(counter.as_fd(), 0))
     }),
     site("sys::getpeername", &["getpeername"], |faults| {
         let (near, _far) = tcp::pair();
-        faults.during(|| sys::getpeername(near.as_fd())).map(|_| 0)
+        told(faults, || sys::getpeername(near.as_fd()))
     }),
     site("sys::getsockname", &["getsockname"], |faults| {
         let socket = socket();
-        faults
-            .during(|| sys::getsockname(socket.as_fd()))
-            .map(|_| 0)
+        told(faults, || sys::getsockname(socket.as_fd()))
     }),
     site("sys::getsockopt_int", &["getsockopt"], |faults| {
         let socket = socket();
@@ -620,7 +612,7 @@ const SITES: &[Site] = &[
     }),
     site("sys::listen", &["listen"], |faults| {
         let socket = socket();
-        faults.during(|| sys::listen(socket.as_fd(), 1)).map(|()| 0)
+        told(faults, || sys::listen(socket.as_fd(), 1))
     }),
     site("sys::read", &["read"], |faults| {
         let counter = ready();
@@ -641,7 +633,7 @@ const SITES: &[Site] = &[
     site("sys::setsockopt_int", &["setsockopt"], |faults| {
         let socket = socket();
         let set = || sys::setsockopt_int(socket.as_fd(), sys::SOL_SOCKET, sys::SO_REUSEADDR, 1);
-        faults.during(set).map(|()| 0)
+        told(faults, set)
     }),
     site("sys::shutdown", &["shutdown"], |faults| {
         let (near, _far) = tcp::pair();
@@ -649,14 +641,10 @@ const SITES: &[Site] = &[
         done.map(|()| 0)
     }),
     site("sys::socket", &["socket"], |faults| {
-        faults
-            .during(|| sys::socket(sys::AF_INET, sys::SOCK_STREAM, 0))
-            .map(|_| 0)
+        told(faults, || sys::socket(sys::AF_INET, sys::SOCK_STREAM, 0))
     }),
     site("sys::timerfd_create", &["timerfd_create"], |faults| {
-        faults
-            .during(|| sys::timerfd_create(sys::CLOCK_MONOTONIC, 0))
-            .map(|_| 0)
+        told(faults, || sys::timerfd_create(sys::CLOCK_MONOTONIC, 0))
     }),
     site("sys::timerfd_gettime", &["timerfd_gettime"], |faults| {
         let timer = Timer::new().unwrap();
@@ -665,9 +653,7 @@ const SITES: &[Site] = &[
     }),
     site("sys::timerfd_settime", &["timerfd_settime"], |faults| {
         let (timer, off) = (Timer::new().unwrap(), sys::Itimerspec::default());
-        faults
-            .during(|| sys::timerfd_settime(timer.as_fd(), 0, &off))
-            .map(|()| 0)
+        told(faults, || sys::timerfd_settime(timer.as_fd(), 0, &off))
     }),
     site("sys::write", &["write"], |faults| {
         let counter = ready();
@@ -691,6 +677,11 @@ const SITES_OF_STD: &[Site<io::Error>] = &[
         writes(faults, |near, bytes| io::Write::write(&mut &*near, bytes))
     }),
 ];
+
+/// Does it, and says no more than whether it was done.
+fn told<T>(faults: &Faults, act: impl FnOnce() -> Result<T>) -> Result<u64> {
+    faults.during(act).map(|_| 0)
+}
 
 /// A counter that is readable.
 fn ready() -> OwnedFd {
