@@ -189,10 +189,10 @@ fn the_numbers_are_those_of_both_architectures() {
     for call in SYSCALLS {
         let x86_64 = (syscalls::x86_64::Sysno::iter())
             .find(|sysno| sysno.name() == call.name)
-            .map(|sysno| sysno.id() as u32);
+            .map(|sysno| sysno.id() as u16);
         let aarch64 = (syscalls::aarch64::Sysno::iter())
             .find(|sysno| sysno.name() == call.name)
-            .map(|sysno| sysno.id() as u32);
+            .map(|sysno| sysno.id() as u16);
         assert_eq!(call.x86_64, x86_64, "{} on x86_64", call.name);
         assert_eq!(call.aarch64, aarch64, "{} on aarch64", call.name);
         let here = call.name.parse::<Sysno>().ok().map(|it| it.id() as u32);

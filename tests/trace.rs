@@ -83,7 +83,7 @@ const SESSION: &str = "a short session";
 struct Architecture {
     heading: &'static str,
     registers: [&'static str; 6],
-    number: fn(&sys::Syscall) -> Option<u32>,
+    number: fn(&sys::Syscall) -> Option<u16>,
     wait: &'static str,
     /// Of `struct epoll_event`: size, alignment, offset of the data.
     layout: [usize; 3],

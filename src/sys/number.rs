@@ -11,9 +11,9 @@ pub struct Syscall {
     /// How many arguments it takes.
     pub arguments: u8,
     /// The number on x86_64, or `None` where that architecture lacks the call.
-    pub x86_64: Option<u32>,
+    pub x86_64: Option<u16>,
     /// The number on aarch64, or `None` where that architecture lacks the call.
-    pub aarch64: Option<u32>,
+    pub aarch64: Option<u16>,
 }
 
 impl Syscall {
@@ -25,10 +25,14 @@ impl Syscall {
     /// assert_eq!(pwait.number(), Some(expected));
     /// ```
     pub const fn number(&self) -> Option<u32> {
-        if cfg!(target_arch = "x86_64") {
+        let number = if cfg!(target_arch = "x86_64") {
             self.x86_64
         } else {
             self.aarch64
+        };
+        match number {
+            Some(number) => Some(number as u32),
+            None => None,
         }
     }
 }
