@@ -9,8 +9,9 @@ use epore::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use epore::sys::{
     self, CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, EFD_CLOEXEC, EFD_NONBLOCK,
     EFD_SEMAPHORE, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT,
-    EpollEvent, EpollParams, Itimerspec, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SYSCALLS,
-    SigSet, SockAddr, TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME, Timespec,
+    EpollEvent, EpollParams, IoSlice, IoSliceMut, Itimerspec, Linger, SOCK_CLOEXEC, SOCK_DGRAM,
+    SOCK_NONBLOCK, SOCK_STREAM, SYSCALLS, SigSet, SockAddr, TFD_CLOEXEC, TFD_NONBLOCK,
+    TFD_TIMER_ABSTIME, Timespec, UIO_MAXIOV,
 };
 use epore::{Errno, Events, Interest, Result, Token};
 use std::mem::{MaybeUninit, offset_of};
@@ -714,11 +715,17 @@ fn a_connection_by_hand() {
     let _ = sys::connect(client, &addr);
     fails(sys::connect(client, &addr), Errno::EISCONN);
 
-    assert_eq!(sys::sendto(client, b"x", sys::MSG_NOSIGNAL).unwrap(), 1);
+    assert_eq!(
+        sys::sendto(client, b"x", sys::MSG_NOSIGNAL, None).unwrap(),
+        1
+    );
     common::tcp::readable(&server);
     assert_eq!(sys::read(server.as_fd(), &mut [0; 8]).unwrap(), 1);
     sys::shutdown(client, sys::SHUT_WR).unwrap();
-    fails(sys::sendto(client, b"x", sys::MSG_NOSIGNAL), Errno::EPIPE);
+    fails(
+        sys::sendto(client, b"x", sys::MSG_NOSIGNAL, None),
+        Errno::EPIPE,
+    );
     fails(sys::shutdown(client, 7), Errno::EINVAL);
     let error = sys::getsockopt_int(client, sys::SOL_SOCKET, sys::SO_ERROR).unwrap();
     assert_eq!(error, 0);
@@ -739,7 +746,10 @@ fn sockets_and_their_errors() {
     fails(sys::accept4(socket, 0), Errno::EINVAL);
     fails(sys::getpeername(socket), Errno::ENOTCONN);
     fails(sys::shutdown(socket, sys::SHUT_RDWR), Errno::ENOTCONN);
-    fails(sys::sendto(socket, b"x", sys::MSG_NOSIGNAL), Errno::EPIPE);
+    fails(
+        sys::sendto(socket, b"x", sys::MSG_NOSIGNAL, None),
+        Errno::EPIPE,
+    );
     fails(
         sys::getsockopt_int(socket, sys::SOL_SOCKET, 9_999),
         Errno::ENOPROTOOPT,
@@ -751,11 +761,175 @@ fn sockets_and_their_errors() {
     sys::listen(socket, 1).unwrap();
     fails(sys::accept4(socket, 1), Errno::EINVAL);
 
-    const SOCK_DGRAM: i32 = 2;
-    let udp = sys::socket(sys::AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0).unwrap();
+    let udp = udp();
     fails(sys::listen(udp.as_fd(), 1), Errno::EOPNOTSUPP);
     fails(sys::accept4(udp.as_fd(), 0), Errno::EOPNOTSUPP);
-    fails(sys::sendto(udp.as_fd(), b"x", 0), Errno::EDESTADDRREQ);
+    fails(sys::sendto(udp.as_fd(), b"x", 0, None), Errno::EDESTADDRREQ);
+}
+
+fn udp() -> OwnedFd {
+    let kind = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    sys::socket(sys::AF_INET, kind, 0).unwrap()
+}
+
+#[test]
+fn datagrams_by_hand() {
+    let (near, far) = (udp(), udp());
+    let (near, far) = (near.as_fd(), far.as_fd());
+    let mut buf = [0xaa; 8];
+    for socket in [near, far] {
+        sys::bind(socket, &ANY.into()).unwrap();
+        fails(sys::recvfrom(socket, &mut buf, 0), Errno::EAGAIN);
+    }
+    let (from, to) = (
+        sys::getsockname(near).unwrap(),
+        sys::getsockname(far).unwrap(),
+    );
+    let flags = sys::MSG_NOSIGNAL;
+    for message in [&b"first"[..], b"", b"longer than the room"] {
+        let sent = sys::sendto(near, message, flags, Some(&to)).unwrap();
+        assert_eq!(sent, message.len());
+    }
+    common::tcp::readable(&far);
+    for flags in [sys::MSG_PEEK, 0] {
+        let (count, source) = sys::recvfrom(far, &mut buf[..7], flags).unwrap();
+        assert_eq!((count, source.as_bytes()), (5, from.as_bytes()));
+        assert_eq!(&buf, b"first\xaa\xaa\xaa");
+    }
+    assert_eq!(
+        sys::recvfrom(far, &mut buf, 0).unwrap().0,
+        0,
+        "an empty one"
+    );
+    for (flags, length) in [(sys::MSG_PEEK, 4), (sys::MSG_TRUNC, 20)] {
+        buf = [0xaa; 8];
+        assert_eq!(sys::recvfrom(far, &mut buf[..4], flags).unwrap().0, length);
+        assert_eq!(&buf, b"long\xaa\xaa\xaa\xaa");
+    }
+    fails(sys::recvfrom(far, &mut buf, 0), Errno::EAGAIN);
+
+    fails(
+        sys::sendto(near, &[0; 70_000], flags, Some(&to)),
+        Errno::EMSGSIZE,
+    );
+    let other_family = SockAddr::unix(b"").unwrap();
+    let refused = sys::sendto(near, b"x", flags, Some(&other_family));
+    let errno = refused.unwrap_err().errno();
+    assert!(
+        matches!(errno, Errno::EINVAL | Errno::EAFNOSUPPORT),
+        "{errno}"
+    );
+}
+
+#[test]
+fn a_pair_by_hand() {
+    let kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    let (one, other) = sys::socketpair(sys::AF_UNIX, kind, 0).unwrap();
+    assert_ne!(one.as_raw_fd(), other.as_raw_fd());
+    for (near, far) in [(&one, &other), (&other, &one)] {
+        assert!(kernel::is_nonblocking(near) && kernel::is_closed_on_exec(near));
+        assert_eq!(sys::write(near.as_fd(), b"word").unwrap(), 4);
+        let (count, from) = sys::recvfrom(far.as_fd(), &mut [0; 8], 0).unwrap();
+        assert_eq!((count, from.as_bytes()), (4, &[][..]));
+        assert_eq!(from.family(), None);
+        assert_eq!(from.sun_path(), Some(&[][..]));
+    }
+    let (plain, _other) = sys::socketpair(sys::AF_UNIX, SOCK_DGRAM, 0).unwrap();
+    assert!(!kernel::is_nonblocking(&plain) && !kernel::is_closed_on_exec(&plain));
+    fails(sys::socketpair(sys::AF_INET, kind, 0), Errno::EOPNOTSUPP);
+    fails(sys::socketpair(255, kind, 0), Errno::EAFNOSUPPORT);
+    fails(
+        sys::socketpair(sys::AF_UNIX, SOCK_STREAM, 99),
+        Errno::EPROTONOSUPPORT,
+    );
+}
+
+#[test]
+fn slices_are_filled_and_sent_in_order() {
+    let (near, far) = sys::socketpair(sys::AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0).unwrap();
+    let flags = sys::MSG_NOSIGNAL;
+    let parts = [&b"one"[..], b"", b" and ", b"another"].map(IoSlice::new);
+    assert_eq!(sys::sendmsg(near.as_fd(), &parts, flags).unwrap(), 15);
+    let (mut first, mut second, mut third) = ([0xaa; 5], [0xaa; 2], [0xaa; 12]);
+    let mut room = [
+        IoSliceMut::new(&mut first),
+        IoSliceMut::new(&mut []),
+        IoSliceMut::new(&mut second[..1]),
+        IoSliceMut::new(&mut third),
+    ];
+    assert_eq!(sys::readv(far.as_fd(), &mut room).unwrap(), 15);
+    fails(sys::readv(far.as_fd(), &mut room), Errno::EAGAIN);
+    assert_eq!(sys::readv(far.as_fd(), &mut []).unwrap(), 0);
+    assert_eq!(&first, b"one a");
+    assert_eq!(&second, b"n\xaa");
+    assert_eq!(&third, b"d another\xaa\xaa\xaa");
+
+    assert_eq!(sys::sendmsg(near.as_fd(), &[], flags).unwrap(), 0);
+    let many = [IoSlice::new(b"x"); UIO_MAXIOV + 1];
+    fails(sys::sendmsg(near.as_fd(), &many, flags), Errno::EMSGSIZE);
+    assert_eq!(
+        sys::sendmsg(near.as_fd(), &many[1..], flags).unwrap(),
+        UIO_MAXIOV
+    );
+    let mut bytes = [0; UIO_MAXIOV + 1];
+    let mut room: Vec<_> = bytes.chunks_mut(1).map(IoSliceMut::new).collect();
+    fails(sys::readv(far.as_fd(), &mut room), Errno::EINVAL);
+    assert_eq!(sys::readv(far.as_fd(), &mut room[1..]).unwrap(), UIO_MAXIOV);
+    assert!(bytes[1..].iter().all(|&byte| byte == b'x'));
+
+    sys::shutdown(near.as_fd(), sys::SHUT_WR).unwrap();
+    fails(sys::sendmsg(near.as_fd(), &parts, flags), Errno::EPIPE);
+    let (read, write) = kernel::pipe();
+    sys::write(write.as_fd(), b"of a pipe").unwrap();
+    let (mut head, mut tail) = ([0; 3], [0; 6]);
+    let mut room = [&mut head[..], &mut tail].map(IoSliceMut::new);
+    assert_eq!(sys::readv(read.as_fd(), &mut room).unwrap(), 9);
+    assert_eq!((&head, &tail), (b"of ", b"a pipe"));
+}
+
+#[test]
+fn options_of_every_length_come_back() {
+    let (tcp, udp) = (tcp(), udp());
+    let (tcp, udp) = (tcp.as_fd(), udp.as_fd());
+    for value in [1, 0, 1] {
+        sys::setsockopt_int(tcp, sys::SOL_SOCKET, sys::SO_KEEPALIVE, value).unwrap();
+        let keepalive = sys::getsockopt_int(tcp, sys::SOL_SOCKET, sys::SO_KEEPALIVE);
+        assert_eq!(keepalive.unwrap(), value);
+    }
+    assert_eq!(sys::getsockopt_linger(tcp).unwrap(), Linger::default());
+    for (l_onoff, l_linger) in [(1, 0x0102), (1, 7)] {
+        let linger = Linger { l_onoff, l_linger };
+        sys::setsockopt_linger(tcp, &linger).unwrap();
+        assert_eq!(sys::getsockopt_linger(tcp).unwrap(), linger);
+    }
+
+    let (group, loopback) = ([239, 87, 65, 1].into(), [127, 0, 0, 1].into());
+    let membership = |option| sys::setsockopt_ip_mreq(udp, option, group, loopback);
+    fails(membership(sys::IP_DROP_MEMBERSHIP), Errno::EADDRNOTAVAIL);
+    membership(sys::IP_ADD_MEMBERSHIP).unwrap();
+    fails(membership(sys::IP_ADD_MEMBERSHIP), Errno::EADDRINUSE);
+    membership(sys::IP_DROP_MEMBERSHIP).unwrap();
+    let no_group = sys::setsockopt_ip_mreq(udp, sys::IP_ADD_MEMBERSHIP, loopback, loopback);
+    fails(no_group, Errno::EINVAL);
+
+    let kind = SOCK_DGRAM | SOCK_CLOEXEC;
+    let v6 = match sys::socket(sys::AF_INET6, kind, 0) {
+        Ok(socket) => socket,
+        Err(error) => return common::left_out("groups of IPv6", error),
+    };
+    let group = "ff02::8765:1".parse().unwrap();
+    let membership = |option, index| sys::setsockopt_ipv6_mreq(v6.as_fd(), option, group, index);
+    fails(
+        membership(sys::IPV6_DROP_MEMBERSHIP, 1),
+        Errno::EADDRNOTAVAIL,
+    );
+    fails(
+        membership(sys::IPV6_ADD_MEMBERSHIP, i32::MAX as u32),
+        Errno::ENODEV,
+    );
+    membership(sys::IPV6_ADD_MEMBERSHIP, 1).unwrap();
+    fails(membership(sys::IPV6_ADD_MEMBERSHIP, 1), Errno::EADDRINUSE);
+    membership(sys::IPV6_DROP_MEMBERSHIP, 1).unwrap();
 }
 
 #[test]
@@ -771,7 +945,13 @@ fn what_is_no_socket_is_told_so() {
     fails(sys::getpeername(other), Errno::ENOTSOCK);
     fails(sys::getsockopt_int(other, 1, 4), Errno::ENOTSOCK);
     fails(sys::setsockopt_int(other, 1, 2, 1), Errno::ENOTSOCK);
-    fails(sys::sendto(other, b"x", 0), Errno::ENOTSOCK);
+    fails(sys::sendto(other, b"x", 0, None), Errno::ENOTSOCK);
+    fails(sys::recvfrom(other, &mut [0], 0), Errno::ENOTSOCK);
+    fails(
+        sys::sendmsg(other, &[IoSlice::new(b"x")], 0),
+        Errno::ENOTSOCK,
+    );
+    fails(sys::getsockopt_linger(other), Errno::ENOTSOCK);
     fails(sys::shutdown(other, sys::SHUT_RDWR), Errno::ENOTSOCK);
 }
 
@@ -803,11 +983,10 @@ fn addresses_keep_every_part() {
 
 #[test]
 fn an_address_of_another_family_is_bytes() {
-    const AF_UNIX: u16 = 1;
     let (near, _far) = UnixStream::pair().unwrap();
     let unnamed = sys::getsockname(near.as_fd()).unwrap();
-    assert_eq!(unnamed.family(), Some(AF_UNIX));
-    assert_eq!(unnamed.as_bytes(), AF_UNIX.to_ne_bytes());
+    assert_eq!(unnamed.family(), Some(sys::AF_UNIX));
+    assert_eq!(unnamed.as_bytes(), sys::AF_UNIX.to_ne_bytes());
     assert_eq!(unnamed.to_ip(), None);
     assert_eq!(format!("{unnamed:?}"), "SockAddr([1, 0])");
 
@@ -816,9 +995,14 @@ fn an_address_of_another_family_is_bytes() {
     let addr = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
     let listener = UnixListener::bind_addr(&addr).unwrap();
     let named = sys::getsockname(listener.as_fd()).unwrap();
-    let mut bytes = AF_UNIX.to_ne_bytes().to_vec();
+    let mut bytes = sys::AF_UNIX.to_ne_bytes().to_vec();
     bytes.push(0);
     bytes.extend(name.as_bytes());
     assert_eq!(named.as_bytes(), bytes);
     assert_eq!(named.to_ip(), None);
+    assert_eq!(named.sun_path(), Some(&bytes[2..]));
+    let ours = SockAddr::unix(&bytes[2..]).unwrap();
+    assert_eq!(ours.as_bytes(), bytes);
+    assert!(SockAddr::unix(&[1; 108]).is_some() && SockAddr::unix(&[1; 109]).is_none());
+    assert_eq!(SockAddr::from(ANY).sun_path(), None);
 }

@@ -5,7 +5,7 @@ mod common;
 use common::kernel;
 use common::queue::{expect_silence, expect_tokens, queue, watching};
 use common::tcp::{self, V4};
-use epore::net::{TcpListener, TcpStream};
+use epore::net::{self, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram};
 use epore::{Errno, Interest, Poll, Timer, Token, Waker, sys};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -56,6 +56,18 @@ fn what_is_dropped_is_closed() {
             let listener = TcpListener::bind(V4).unwrap();
             drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         });
+        balanced("a UDP socket", || drop(UdpSocket::bind(V4).unwrap()));
+        balanced("Unix sockets", || {
+            let listener = net::UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
+            let addr = listener.local_addr().unwrap();
+            let _client = net::UnixStream::connect_addr(&addr).unwrap();
+            drop(listener.accept().unwrap());
+            drop(UnixDatagram::unbound().unwrap());
+        });
+        balanced("pairs", || {
+            drop(net::UnixStream::pair().unwrap());
+            drop(UnixDatagram::pair().unwrap());
+        });
         balanced("conversions", || {
             let (client, server) = tcp::pair();
             let client = std::net::TcpStream::from(client);
@@ -76,6 +88,8 @@ fn what_fails_leaves_nothing_open() {
     kernel::alone(|| {
         let listener = TcpListener::bind(V4).unwrap();
         let addr = listener.local_addr().unwrap();
+        let another = UdpSocket::bind(V4).unwrap();
+        let addr_of_another = another.local_addr().unwrap();
         let directory = File::open("/").unwrap();
         let lasting = queue();
         balanced("an address in use", || {
@@ -87,6 +101,13 @@ fn what_fails_leaves_nothing_open() {
         balanced("a refused connect", || {
             let quiet = "127.87.65.97:9".parse().unwrap();
             drop(TcpStream::connect(quiet));
+        });
+        balanced("a socket that cannot be bound", || {
+            UdpSocket::bind(addr_of_another).unwrap_err();
+            UnixDatagram::bind("/").unwrap_err();
+            net::UnixListener::bind("/").unwrap_err();
+            net::UnixStream::connect("/").unwrap_err();
+            TcpStream::connect_from(addr, addr).unwrap_err();
         });
         balanced("nothing to accept", || {
             assert!(listener.accept().unwrap_err().is_would_block());

@@ -166,7 +166,7 @@ fn urgent_data_is_priority_and_readable() {
     const MSG_OOB: i32 = 1;
     let (near, far) = tcp_pair();
     let queue = &mut watching(&near, Interest::PRIORITY);
-    assert_eq!(sys::sendto(far.as_fd(), b"!", MSG_OOB).unwrap(), 1);
+    assert_eq!(sys::sendto(far.as_fd(), b"!", MSG_OOB, None).unwrap(), 1);
     expect(queue, EPOLLPRI, "readable priority");
     expect(
         &mut watching(&near, ALL),

@@ -5,20 +5,24 @@ mod common;
 
 use common::fault::{Call, Faults, Plan, with_faults};
 use common::kernel::{self, SIGALRM};
+use common::path::Fresh;
 use common::queue::{
     AT_ONCE, DEADLINE, Watchdog, expect_silence, expect_tokens, look, poll, queue, watching,
 };
 use common::tcp::{self, V4};
 use epore::fd::{AsFd, OwnedFd};
-use epore::net::{Shutdown, TcpListener, TcpStream};
+use epore::net::{
+    BindOptions, Keepalive, Shutdown, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram,
+    UnixListener, UnixStream,
+};
 use epore::sys::{self, SYSCALLS, SockAddr, Timespec};
 use epore::{BusyPoll, Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -64,7 +68,7 @@ const ERRNOS: &[(&str, &[Errno])] = {
             E::EBADF, E::ECONNREFUSED, E::EFAULT, E::EHOSTUNREACH, E::EINPROGRESS, E::EINTR,
             E::EISCONN, E::ENETUNREACH, E::ENOTSOCK, E::EPERM, E::EPROTOTYPE, E::ETIMEDOUT,
             E::EINVAL, E::ENETDOWN, E::EHOSTDOWN, E::ENOBUFS, E::ENOMEM, E::ECONNABORTED,
-            E::ECONNRESET,
+            E::ECONNRESET, E::ENOENT,
         ]),
         ("epoll_create1", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENOMEM, E::ENOSYS]),
         ("epoll_ctl", &[
@@ -100,11 +104,25 @@ const ERRNOS: &[(&str, &[Errno])] = {
             // And of `recv`.
             E::ECONNREFUSED, E::ENOMEM, E::ENOTSOCK, E::ENETUNREACH, E::ECONNABORTED,
         ]),
+        ("readv", &[
+            E::EAGAIN, E::EBADF, E::EFAULT, E::EINTR, E::EINVAL, E::EIO, E::EISDIR,
+            E::ECONNRESET, E::ENOTCONN, E::ETIMEDOUT,
+        ]),
+        ("recvfrom", &[
+            E::EAGAIN, E::EBADF, E::ECONNREFUSED, E::EFAULT, E::EINTR, E::EINVAL, E::ENOMEM,
+            E::ENOTCONN, E::ENOTSOCK, E::ECONNRESET, E::ETIMEDOUT, E::EHOSTUNREACH,
+        ]),
+        ("sendmsg", &[
+            E::EACCES, E::EAGAIN, E::EALREADY, E::EBADF, E::ECONNRESET, E::EDESTADDRREQ,
+            E::EFAULT, E::EINTR, E::EINVAL, E::EISCONN, E::EMSGSIZE, E::ENOBUFS, E::ENOMEM,
+            E::ENOTCONN, E::ENOTSOCK, E::EOPNOTSUPP, E::EPIPE, E::ETIMEDOUT, E::EHOSTUNREACH,
+        ]),
         ("sendto", &[
             E::EACCES, E::EAGAIN, E::EALREADY, E::EBADF, E::ECONNRESET, E::EDESTADDRREQ,
             E::EFAULT, E::EINTR, E::EINVAL, E::EISCONN, E::EMSGSIZE, E::ENOBUFS, E::ENOMEM,
             E::ENOTCONN, E::ENOTSOCK, E::EOPNOTSUPP, E::EPIPE, E::ETIMEDOUT, E::EHOSTUNREACH,
             E::EPERM, E::ENETDOWN, E::ENETUNREACH, E::ECONNREFUSED, E::ECONNABORTED,
+            E::ENOENT, E::EPROTOTYPE,
         ]),
         ("setsockopt", &[
             E::EBADF, E::EFAULT, E::EINVAL, E::ENOPROTOOPT, E::ENOTSOCK, E::EPERM, E::EACCES,
@@ -114,6 +132,10 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ("socket", &[
             E::EACCES, E::EAFNOSUPPORT, E::EINVAL, E::EMFILE, E::ENFILE, E::ENOBUFS, E::ENOMEM,
             E::EPROTONOSUPPORT, E::EPERM, E::ESOCKTNOSUPPORT, E::EPROTOTYPE,
+        ]),
+        ("socketpair", &[
+            E::EAFNOSUPPORT, E::EFAULT, E::EMFILE, E::ENFILE, E::EOPNOTSUPP, E::EPROTONOSUPPORT,
+            E::EINVAL, E::ENOBUFS, E::ENOMEM,
         ]),
         ("timerfd_create", &[
             E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::EPERM, E::ENOSYS,
@@ -459,10 +481,14 @@ const SITES: &[Site] = &[
         Ok(0)
     }),
     site("TcpStream::read", &["read"], |faults| {
-        reads(faults, |near, bytes| TcpStream::read(near, bytes))
+        reads(faults, tcp::pair(), |near, bytes| {
+            TcpStream::read(near, bytes)
+        })
     }),
     site("TcpStream::write", &["sendto"], |faults| {
-        writes(faults, |near, bytes| TcpStream::write(near, bytes))
+        writes(faults, tcp::pair(), |near, bytes| {
+            TcpStream::write(near, bytes)
+        })
     }),
     site("TcpStream::shutdown of reading", &["shutdown"], |faults| {
         ends(faults, Shutdown::Read)
@@ -499,6 +525,348 @@ const SITES: &[Site] = &[
         let nodelay = faults.during(|| near.nodelay());
         talk(&near, &far);
         nodelay.map(u64::from)
+    }),
+    site(
+        "TcpListener::bind_with",
+        &["socket", "setsockopt", "setsockopt", "bind", "listen"],
+        |faults| {
+            let (addr, options) = (free_address(), BindOptions::new().reuse_port(true));
+            let made = faults.during(|| TcpListener::bind_with(addr, &options));
+            if made.is_err() {
+                TcpListener::bind(addr).expect("no half of it is left");
+            }
+            accepts(&made?);
+            Ok(0)
+        },
+    ),
+    site(
+        "TcpListener::set_ttl",
+        &["getsockname", "setsockopt"],
+        |faults| {
+            let listener = TcpListener::bind(V4).unwrap();
+            let done = faults.during(|| listener.set_ttl(7));
+            assert_eq!(listener.ttl().unwrap() == 7, done.is_ok());
+            accepts(&listener);
+            done.map(|()| 0)
+        },
+    ),
+    site(
+        "TcpStream::connect_from",
+        &["socket", "setsockopt", "bind", "connect"],
+        |faults| {
+            let listener = TcpListener::bind(V4).unwrap();
+            let addr = listener.local_addr().unwrap();
+            let made = faults.during(|| TcpStream::connect_from(V4, addr));
+            assert_eq!(made?.take_error().unwrap(), None);
+            Ok(0)
+        },
+    )
+    .forgives(&[(3, GOES_ON)]),
+    site("TcpStream::read_vectored", &["readv"], |faults| {
+        reads(faults, tcp::pair(), |near, bytes| {
+            TcpStream::read_vectored(near, &mut [IoSliceMut::new(bytes)])
+        })
+    }),
+    site("TcpStream::peek", &["recvfrom"], |faults| {
+        peeks(faults, tcp::pair(), TcpStream::peek)
+    }),
+    site("TcpStream::write_vectored", &["sendmsg"], |faults| {
+        writes(faults, tcp::pair(), |near, bytes| {
+            TcpStream::write_vectored(near, &[IoSlice::new(bytes)])
+        })
+    }),
+    site("TcpStream::set_keepalive", &["setsockopt"; 4], |faults| {
+        let (near, far) = tcp::pair();
+        let done = faults.during(|| near.set_keepalive(Some(KEEPALIVE)));
+        // What is asked for as a whole is not had in part.
+        let expected = done.is_ok().then_some(KEEPALIVE);
+        assert_eq!(near.keepalive().unwrap(), expected);
+        talk(&near, &far);
+        done.map(|()| 0)
+    }),
+    site("TcpStream::keepalive", &["getsockopt"; 4], |faults| {
+        let (near, far) = tcp::pair();
+        near.set_keepalive(Some(KEEPALIVE)).unwrap();
+        let found = faults.during(|| near.keepalive());
+        talk(&near, &far);
+        assert_eq!(found?, Some(KEEPALIVE));
+        Ok(0)
+    }),
+    site("TcpStream::set_linger", &["setsockopt"], |faults| {
+        let (near, far) = tcp::pair();
+        let done = faults.during(|| near.set_linger(Some(Duration::ZERO)));
+        assert_eq!(near.linger().unwrap().is_some(), done.is_ok());
+        talk(&near, &far);
+        done.map(|()| 0)
+    }),
+    site("TcpStream::linger", &["getsockopt"], |faults| {
+        let (near, far) = tcp::pair();
+        let linger = faults.during(|| near.linger());
+        talk(&near, &far);
+        assert_eq!(linger?, None);
+        Ok(0)
+    }),
+    site("TcpStream::ttl", &["getsockname", "getsockopt"], |faults| {
+        let (near, far) = tcp::pair();
+        near.set_ttl(7).unwrap();
+        let ttl = faults.during(|| near.ttl());
+        talk(&near, &far);
+        ttl.map(u64::from)
+    }),
+    site("UdpSocket::bind", &["socket", "bind"], |faults| {
+        let addr = udp().local_addr().unwrap();
+        let made = faults.during(|| UdpSocket::bind(addr));
+        if made.is_err() {
+            UdpSocket::bind(addr).expect("no half of it is left");
+        }
+        hears(&made?);
+        Ok(0)
+    }),
+    site(
+        "UdpSocket::bind_with",
+        &["socket", "setsockopt", "bind"],
+        |faults| {
+            let options = BindOptions::new().reuse_port(true);
+            hears(&faults.during(|| UdpSocket::bind_with(V4, &options))?);
+            Ok(0)
+        },
+    ),
+    site("UdpSocket::connect", &["connect"], |faults| {
+        let (near, far) = (udp(), udp());
+        let addr = far.local_addr().unwrap();
+        let done = faults.during(|| near.connect(addr));
+        hears(&far);
+        done.map(|()| 0)
+    }),
+    site("UdpSocket::send", &["sendto"], |faults| {
+        let (near, far) = (udp(), udp());
+        near.connect(far.local_addr().unwrap()).unwrap();
+        sends(faults, &far, || near.send(b"four"))
+    }),
+    site("UdpSocket::send_to", &["sendto"], |faults| {
+        let (near, far) = (udp(), udp());
+        let addr = far.local_addr().unwrap();
+        sends(faults, &far, || near.send_to(b"four", addr))
+    }),
+    site("UdpSocket::recv", &["recvfrom"], |faults| {
+        receives(faults, 0, |socket, bytes| socket.recv(bytes))
+    }),
+    site("UdpSocket::recv_from", &["recvfrom"], |faults| {
+        receives(faults, 0, |socket, bytes| {
+            socket.recv_from(bytes).map(|(count, _)| count)
+        })
+    }),
+    site("UdpSocket::peek", &["recvfrom"], |faults| {
+        receives(faults, 1, |socket, bytes| socket.peek(bytes))
+    }),
+    site("UdpSocket::peek_from", &["recvfrom"], |faults| {
+        receives(faults, 1, |socket, bytes| {
+            socket.peek_from(bytes).map(|(count, _)| count)
+        })
+    }),
+    site("UdpSocket::local_addr", &["getsockname"], |faults| {
+        udp_is_asked(faults, |socket| socket.local_addr().map(|_| 0))
+    }),
+    site("UdpSocket::peer_addr", &["getpeername"], |faults| {
+        let socket = udp();
+        socket.connect(udp().local_addr().unwrap()).unwrap();
+        told(faults, || socket.peer_addr())
+    }),
+    site("UdpSocket::take_error", &["getsockopt"], |faults| {
+        udp_is_asked(faults, |socket| socket.take_error().map(|_| 0))
+    }),
+    site("UdpSocket::set_broadcast", &["setsockopt"], |faults| {
+        let socket = udp();
+        let done = faults.during(|| socket.set_broadcast(true));
+        assert_eq!(socket.broadcast().unwrap(), done.is_ok());
+        done.map(|()| 0)
+    }),
+    site("UdpSocket::broadcast", &["getsockopt"], |faults| {
+        udp_is_asked(faults, |socket| socket.broadcast().map(u64::from))
+    }),
+    site("UdpSocket::join_multicast_v4", &["setsockopt"], |faults| {
+        let socket = udp();
+        let done = faults.during(|| socket.join_multicast_v4(&GROUP, &LOOPBACK));
+        let left = socket.leave_multicast_v4(&GROUP, &LOOPBACK);
+        assert_eq!(left.is_ok(), done.is_ok());
+        done.map(|()| 0)
+    }),
+    site("UdpSocket::leave_multicast_v4", &["setsockopt"], |faults| {
+        let socket = udp();
+        socket.join_multicast_v4(&GROUP, &LOOPBACK).unwrap();
+        let done = faults.during(|| socket.leave_multicast_v4(&GROUP, &LOOPBACK));
+        let again = socket.leave_multicast_v4(&GROUP, &LOOPBACK);
+        assert_eq!(again.is_ok(), done.is_err());
+        done.map(|()| 0)
+    }),
+    site(
+        "UnixListener::bind",
+        &["socket", "bind", "listen"],
+        |faults| {
+            let path = Fresh::new();
+            let made = faults.during(|| UnixListener::bind(&path));
+            let made = match made {
+                Ok(listener) => listener,
+                Err(error) => {
+                    // A file there may be, and nobody behind it.
+                    assert!(UnixStream::connect(&path).is_err());
+                    return Err(error);
+                }
+            };
+            unix_accepts(&made);
+            Ok(0)
+        },
+    ),
+    site(
+        "UnixListener::bind_addr",
+        &["socket", "bind", "listen"],
+        |faults| {
+            unix_accepts(&faults.during(|| UnixListener::bind_addr(&UnixAddr::unnamed()))?);
+            Ok(0)
+        },
+    ),
+    site("UnixListener::accept", &["accept4"], |faults| {
+        let listener = UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
+        let client = UnixStream::connect_addr(&listener.local_addr().unwrap()).unwrap();
+        let accepted = faults.during(|| listener.accept());
+        let (error, server) = match accepted {
+            Ok((server, _)) => (None, server),
+            // The call was not made: the connection is still there.
+            Err(error) => (Some(error), listener.accept().unwrap().0),
+        };
+        talk(&client, &server);
+        unix_accepts(&listener);
+        error.map_or(Ok(0), Err)
+    }),
+    site("UnixListener::local_addr", &["getsockname"], |faults| {
+        let listener = UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
+        let addr = faults.during(|| listener.local_addr());
+        unix_accepts(&listener);
+        assert!(!addr?.is_unnamed());
+        Ok(0)
+    }),
+    site("UnixListener::take_error", &["getsockopt"], |faults| {
+        let listener = UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
+        told(faults, || listener.take_error())
+    }),
+    // Unlike over TCP, no connecting goes on.
+    site("UnixStream::connect", &["socket", "connect"], |faults| {
+        let path = Fresh::new();
+        let listener = UnixListener::bind(&path).unwrap();
+        let made = faults.during(|| UnixStream::connect(&path));
+        if made.is_err() {
+            assert!(listener.accept().unwrap_err().is_would_block());
+            unix_accepts(&listener);
+        }
+        talk(&made?, &listener.accept().unwrap().0);
+        Ok(0)
+    }),
+    site("UnixStream::pair", &["socketpair"], |faults| {
+        let (near, far) = faults.during(UnixStream::pair)?;
+        talk(&near, &far);
+        Ok(0)
+    }),
+    site("UnixStream::read", &["read"], |faults| {
+        reads(faults, UnixStream::pair().unwrap(), |near, bytes| {
+            UnixStream::read(near, bytes)
+        })
+    }),
+    site("UnixStream::read_vectored", &["readv"], |faults| {
+        reads(faults, UnixStream::pair().unwrap(), |near, bytes| {
+            UnixStream::read_vectored(near, &mut [IoSliceMut::new(bytes)])
+        })
+    }),
+    site("UnixStream::peek", &["recvfrom"], |faults| {
+        peeks(faults, UnixStream::pair().unwrap(), UnixStream::peek)
+    }),
+    site("UnixStream::write", &["sendto"], |faults| {
+        writes(faults, UnixStream::pair().unwrap(), |near, bytes| {
+            UnixStream::write(near, bytes)
+        })
+    }),
+    site("UnixStream::write_vectored", &["sendmsg"], |faults| {
+        writes(faults, UnixStream::pair().unwrap(), |near, bytes| {
+            UnixStream::write_vectored(near, &[IoSlice::new(bytes)])
+        })
+    }),
+    site("UnixStream::shutdown", &["shutdown"], |faults| {
+        let (near, far) = UnixStream::pair().unwrap();
+        let done = faults.during(|| near.shutdown(Shutdown::Write));
+        assert_eq!(near.write(b"x").is_ok(), done.is_err());
+        assert_eq!(far.write(b"x").unwrap(), 1);
+        done.map(|()| 0)
+    }),
+    site("UnixStream::peer_addr", &["getpeername"], |faults| {
+        let (near, far) = UnixStream::pair().unwrap();
+        let addr = faults.during(|| near.peer_addr());
+        talk(&near, &far);
+        addr.map(|_| 0)
+    }),
+    site("UnixStream::take_error", &["getsockopt"], |faults| {
+        let (near, far) = UnixStream::pair().unwrap();
+        let error = faults.during(|| near.take_error());
+        talk(&near, &far);
+        error.map(|_| 0)
+    }),
+    site("UnixDatagram::bind", &["socket", "bind"], |faults| {
+        let path = Fresh::new();
+        let socket = faults.during(|| UnixDatagram::bind(&path))?;
+        unix_hears(&socket);
+        Ok(0)
+    }),
+    site("UnixDatagram::unbound", &["socket"], |faults| {
+        told(faults, UnixDatagram::unbound)
+    }),
+    site("UnixDatagram::pair", &["socketpair"], |faults| {
+        let (near, far) = faults.during(UnixDatagram::pair)?;
+        assert_eq!(near.send(b"x").unwrap(), 1);
+        assert_eq!(far.recv(&mut [0; 8]).unwrap(), 1);
+        Ok(0)
+    }),
+    site("UnixDatagram::connect", &["connect"], |faults| {
+        let (path, near) = (Fresh::new(), UnixDatagram::unbound().unwrap());
+        let far = UnixDatagram::bind(&path).unwrap();
+        let done = faults.during(|| near.connect(&path));
+        assert_eq!(near.peer_addr().is_ok(), done.is_ok());
+        unix_hears(&far);
+        done.map(|()| 0)
+    }),
+    site("UnixDatagram::send", &["sendto"], |faults| {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        unix_sends(faults, &far, || near.send(b"four"))
+    }),
+    site("UnixDatagram::send_to", &["sendto"], |faults| {
+        let (path, near) = (Fresh::new(), UnixDatagram::unbound().unwrap());
+        let far = UnixDatagram::bind(&path).unwrap();
+        unix_sends(faults, &far, || near.send_to(b"four", &path))
+    }),
+    site("UnixDatagram::recv", &["recvfrom"], |faults| {
+        unix_receives(faults, 0, |socket, bytes| socket.recv(bytes))
+    }),
+    site("UnixDatagram::recv_from", &["recvfrom"], |faults| {
+        unix_receives(faults, 0, |socket, bytes| {
+            socket.recv_from(bytes).map(|(count, _)| count)
+        })
+    }),
+    site("UnixDatagram::peek", &["recvfrom"], |faults| {
+        unix_receives(faults, 1, |socket, bytes| socket.peek(bytes))
+    }),
+    site("UnixDatagram::shutdown", &["shutdown"], |faults| {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        let done = faults.during(|| near.shutdown(Shutdown::Write));
+        assert_eq!(near.send(b"x").is_ok(), done.is_err());
+        assert_eq!(far.send(b"x").unwrap(), 1);
+        done.map(|()| 0)
+    }),
+    site("UnixDatagram::take_error", &["getsockopt"], |faults| {
+        let (near, _far) = UnixDatagram::pair().unwrap();
+        told(faults, || near.take_error())
+    }),
+    site("drop of a UdpSocket", &["close"], |faults| {
+        drops(faults, udp())
+    }),
+    site("drop of a pair", &["close", "close"], |faults| {
+        drops(faults, UnixStream::pair().unwrap())
     }),
     site("drop of a Poll", &["close"], |faults| {
         drops(faults, queue())
@@ -606,9 +974,7 @@ const SITES: &[Site] = &[
     }),
     site("sys::ioctl_epiocsparams", &["ioctl"], |faults| {
         let (queue, params) = (queue(), sys::EpollParams::default());
-        faults
-            .during(|| sys::ioctl_epiocsparams(queue.as_fd(), &params))
-            .map(|()| 0)
+        told(faults, || sys::ioctl_epiocsparams(queue.as_fd(), &params))
     }),
     site("sys::listen", &["listen"], |faults| {
         let socket = socket();
@@ -625,15 +991,59 @@ const SITES: &[Site] = &[
         let bytes = faults.during(|| sys::read_uninit(counter.as_fd(), room));
         bytes.map(|bytes| bytes.len() as u64 - 8)
     }),
+    site("sys::getsockopt_linger", &["getsockopt"], |faults| {
+        let socket = socket();
+        told(faults, || sys::getsockopt_linger(socket.as_fd()))
+    }),
+    site("sys::readv", &["readv"], |faults| {
+        let (counter, mut bytes) = (ready(), [0; 8]);
+        let room = &mut [IoSliceMut::new(&mut bytes)];
+        let count = faults.during(|| sys::readv(counter.as_fd(), room));
+        count.map(|count| count as u64 - 8)
+    }),
+    site("sys::recvfrom", &["recvfrom"], |faults| {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        near.send(b"x").unwrap();
+        let received = faults.during(|| sys::recvfrom(far.as_fd(), &mut [0; 8], 0));
+        received.map(|(count, _)| count as u64 - 1)
+    }),
+    site("sys::sendmsg", &["sendmsg"], |faults| {
+        let (near, _far) = UnixDatagram::pair().unwrap();
+        let parts = [IoSlice::new(b"x")];
+        let count = faults.during(|| sys::sendmsg(near.as_fd(), &parts, sys::MSG_NOSIGNAL));
+        count.map(|count| count as u64 - 1)
+    }),
     site("sys::sendto", &["sendto"], |faults| {
         let (near, _far) = tcp::pair();
-        let count = faults.during(|| sys::sendto(near.as_fd(), b"x", sys::MSG_NOSIGNAL));
+        let count = faults.during(|| sys::sendto(near.as_fd(), b"x", sys::MSG_NOSIGNAL, None));
         count.map(|count| count as u64 - 1)
     }),
     site("sys::setsockopt_int", &["setsockopt"], |faults| {
         let socket = socket();
         let set = || sys::setsockopt_int(socket.as_fd(), sys::SOL_SOCKET, sys::SO_REUSEADDR, 1);
         told(faults, set)
+    }),
+    site("sys::setsockopt_ip_mreq", &["setsockopt"], |faults| {
+        let (socket, add) = (udp(), sys::IP_ADD_MEMBERSHIP);
+        told(faults, || {
+            sys::setsockopt_ip_mreq(socket.as_fd(), add, GROUP, LOOPBACK)
+        })
+    }),
+    site("sys::setsockopt_ipv6_mreq", &["setsockopt"], |faults| {
+        let group = "ff02::8765:4".parse().unwrap();
+        let (v4, add) = (udp(), sys::IPV6_ADD_MEMBERSHIP);
+        let done = match sys::socket(sys::AF_INET6, sys::SOCK_DGRAM, 0) {
+            Ok(socket) => {
+                faults.during(|| sys::setsockopt_ipv6_mreq(socket.as_fd(), add, group, 1))
+            }
+            // IPv6 is switched off.
+            Err(_) => faults.during(|| v4.set_broadcast(true)),
+        };
+        done.map(|()| 0)
+    }),
+    site("sys::setsockopt_linger", &["setsockopt"], |faults| {
+        let (socket, off) = (socket(), sys::Linger::default());
+        told(faults, || sys::setsockopt_linger(socket.as_fd(), &off))
     }),
     site("sys::shutdown", &["shutdown"], |faults| {
         let (near, _far) = tcp::pair();
@@ -642,6 +1052,11 @@ const SITES: &[Site] = &[
     }),
     site("sys::socket", &["socket"], |faults| {
         told(faults, || sys::socket(sys::AF_INET, sys::SOCK_STREAM, 0))
+    }),
+    site("sys::socketpair", &["socketpair"], |faults| {
+        told(faults, || {
+            sys::socketpair(sys::AF_UNIX, sys::SOCK_STREAM, 0)
+        })
     }),
     site("sys::timerfd_create", &["timerfd_create"], |faults| {
         told(faults, || sys::timerfd_create(sys::CLOCK_MONOTONIC, 0))
@@ -665,16 +1080,46 @@ const SITES: &[Site] = &[
 /// What std asks of the library, and is told in its own way.
 const SITES_OF_STD: &[Site<io::Error>] = &[
     site("Read for TcpStream", &["read"], |faults| {
-        reads(faults, io::Read::read)
+        reads(faults, tcp::pair(), Read::read)
     }),
     site("Read for &TcpStream", &["read"], |faults| {
-        reads(faults, |near, bytes| io::Read::read(&mut &*near, bytes))
+        reads(faults, tcp::pair(), |near, bytes| {
+            Read::read(&mut &*near, bytes)
+        })
+    }),
+    site("Read of slices for TcpStream", &["readv"], |faults| {
+        reads(faults, tcp::pair(), |near, bytes| {
+            Read::read_vectored(near, &mut [IoSliceMut::new(bytes)])
+        })
+    }),
+    site("Read of slices for &TcpStream", &["readv"], |faults| {
+        reads(faults, tcp::pair(), |near, bytes| {
+            Read::read_vectored(&mut &*near, &mut [IoSliceMut::new(bytes)])
+        })
+    }),
+    site("Read for UnixStream", &["read"], |faults| {
+        reads(faults, UnixStream::pair().unwrap(), Read::read)
     }),
     site("Write for TcpStream", &["sendto"], |faults| {
-        writes(faults, io::Write::write)
+        writes(faults, tcp::pair(), Write::write)
     }),
     site("Write for &TcpStream", &["sendto"], |faults| {
-        writes(faults, |near, bytes| io::Write::write(&mut &*near, bytes))
+        writes(faults, tcp::pair(), |near, bytes| {
+            Write::write(&mut &*near, bytes)
+        })
+    }),
+    site("Write of slices for TcpStream", &["sendmsg"], |faults| {
+        writes(faults, tcp::pair(), |near, bytes| {
+            Write::write_vectored(near, &[IoSlice::new(bytes)])
+        })
+    }),
+    site("Write of slices for &TcpStream", &["sendmsg"], |faults| {
+        writes(faults, tcp::pair(), |near, bytes| {
+            Write::write_vectored(&mut &*near, &[IoSlice::new(bytes)])
+        })
+    }),
+    site("Write for UnixStream", &["sendto"], |faults| {
+        writes(faults, UnixStream::pair().unwrap(), Write::write)
     }),
 ];
 
@@ -761,8 +1206,11 @@ fn accepts(listener: &TcpListener) {
 }
 
 /// What one end says the other hears.
-fn talk(near: &TcpStream, far: &TcpStream) {
-    for (from, to) in [(near, far), (far, near)] {
+fn talk<S: AsFd>(near: &S, far: &S)
+where
+    for<'a> &'a S: Read + Write,
+{
+    for (mut from, mut to) in [(near, far), (far, near)] {
         assert_eq!(from.write(b"word").unwrap(), 4);
         tcp::readable(to);
         let mut bytes = [0; 8];
@@ -771,40 +1219,167 @@ fn talk(near: &TcpStream, far: &TcpStream) {
     }
 }
 
-fn reads<E>(
+/// What was not read is still there.
+fn reads<S: AsFd, E>(
     faults: &Faults,
-    read: fn(&mut TcpStream, &mut [u8]) -> std::result::Result<usize, E>,
-) -> std::result::Result<u64, E> {
-    let (mut near, far) = tcp::pair();
-    assert_eq!(far.write(b"four").unwrap(), 4);
+    (mut near, far): (S, S),
+    read: fn(&mut S, &mut [u8]) -> std::result::Result<usize, E>,
+) -> std::result::Result<u64, E>
+where
+    for<'a> &'a S: Read + Write,
+{
+    assert_eq!((&far).write(b"four").unwrap(), 4);
     tcp::readable(&near);
     let mut bytes = [0; 8];
     let count = faults.during(|| read(&mut near, &mut bytes));
     if count.is_err() {
         assert_eq!(bytes, [0; 8]);
-        assert_eq!(near.read(&mut bytes).unwrap(), 4);
+        assert_eq!((&near).read(&mut bytes).unwrap(), 4);
     }
     assert_eq!(&bytes, b"four\0\0\0\0");
     talk(&near, &far);
     count.map(|count| count as u64 - 4)
 }
 
-fn writes<E>(
+/// What was not written never arrives.
+fn writes<S: AsFd, E>(
     faults: &Faults,
-    write: fn(&mut TcpStream, &[u8]) -> std::result::Result<usize, E>,
-) -> std::result::Result<u64, E> {
-    let (mut near, far) = tcp::pair();
+    (mut near, far): (S, S),
+    write: fn(&mut S, &[u8]) -> std::result::Result<usize, E>,
+) -> std::result::Result<u64, E>
+where
+    for<'a> &'a S: Read + Write,
+{
     let count = faults.during(|| write(&mut near, b"four"));
     if count.is_err() {
-        assert_eq!(near.write(b"FOUR").unwrap(), 4);
+        assert_eq!((&near).write(b"FOUR").unwrap(), 4);
     }
     tcp::readable(&far);
     let mut bytes = [0; 8];
-    assert_eq!(far.read(&mut bytes).unwrap(), 4);
+    assert_eq!((&far).read(&mut bytes).unwrap(), 4);
     let expected = if count.is_ok() { b"four" } else { b"FOUR" };
     assert_eq!(&bytes[..4], expected);
     talk(&near, &far);
     count.map(|count| count as u64 - 4)
+}
+
+/// What is looked at is still there, whatever came of it.
+fn peeks<S: AsFd>(
+    faults: &Faults,
+    (near, far): (S, S),
+    peek: fn(&S, &mut [u8]) -> Result<usize>,
+) -> Result<u64>
+where
+    for<'a> &'a S: Read + Write,
+{
+    assert_eq!((&far).write(b"four").unwrap(), 4);
+    tcp::readable(&near);
+    let count = faults.during(|| peek(&near, &mut [0; 8]));
+    assert_eq!((&near).read(&mut [0; 8]).unwrap(), 4);
+    talk(&near, &far);
+    count.map(|count| count as u64 - 4)
+}
+
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 87, 65, 4);
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+const KEEPALIVE: Keepalive = Keepalive {
+    idle: Duration::from_secs(70),
+    interval: Duration::from_secs(8),
+    probes: 3,
+};
+
+fn udp() -> UdpSocket {
+    UdpSocket::bind(V4).unwrap()
+}
+
+/// The socket receives a datagram, and nothing before it.
+fn hears(socket: &UdpSocket) {
+    udp()
+        .send_to(b"word", socket.local_addr().unwrap())
+        .unwrap();
+    tcp::readable(socket);
+    let mut bytes = [0; 8];
+    assert_eq!(socket.recv(&mut bytes).unwrap(), 4);
+    assert_eq!(&bytes[..4], b"word");
+}
+
+/// As [`hears`].
+fn unix_hears(socket: &UnixDatagram) {
+    let addr = socket.local_addr().unwrap();
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.send_to_addr(b"word", &addr).unwrap();
+    let mut bytes = [0; 8];
+    assert_eq!(socket.recv(&mut bytes).unwrap(), 4);
+    assert_eq!(&bytes[..4], b"word");
+}
+
+/// What was not sent never arrives.
+fn sends(faults: &Faults, to: &UdpSocket, send: impl Fn() -> Result<usize>) -> Result<u64> {
+    let count = faults.during(send);
+    if count.is_ok() {
+        tcp::readable(to);
+        assert_eq!(to.recv(&mut [0; 8]).unwrap(), 4);
+    }
+    hears(to);
+    count.map(|count| count as u64 - 4)
+}
+
+/// As [`sends`].
+fn unix_sends(faults: &Faults, to: &UnixDatagram, send: impl Fn() -> Result<usize>) -> Result<u64> {
+    let count = faults.during(send);
+    let received = to.recv(&mut [0; 8]).map_err(|error| error.is_would_block());
+    let expected = if count.is_ok() { Ok(4) } else { Err(true) };
+    assert_eq!(received, expected);
+    count.map(|count| count as u64 - 4)
+}
+
+/// What was not received is still there, and what was is so only `left` times.
+fn receives(
+    faults: &Faults,
+    left: usize,
+    receive: impl Fn(&UdpSocket, &mut [u8]) -> Result<usize>,
+) -> Result<u64> {
+    let (near, far) = (udp(), udp());
+    far.connect(near.local_addr().unwrap()).unwrap();
+    near.send_to(b"four", far.local_addr().unwrap()).unwrap();
+    tcp::readable(&far);
+    let count = faults.during(|| receive(&far, &mut [0; 8]));
+    for _ in 0..if count.is_ok() { left } else { 1 } {
+        assert_eq!(far.recv(&mut [0; 8]).unwrap(), 4);
+    }
+    expect_silence(&mut watching(&far, READABLE));
+    count.map(|count| count as u64 - 4)
+}
+
+/// As [`receives`].
+fn unix_receives(
+    faults: &Faults,
+    left: usize,
+    receive: impl Fn(&UnixDatagram, &mut [u8]) -> Result<usize>,
+) -> Result<u64> {
+    let (near, far) = UnixDatagram::pair().unwrap();
+    near.send(b"four").unwrap();
+    let count = faults.during(|| receive(&far, &mut [0; 8]));
+    for _ in 0..if count.is_ok() { left } else { 1 } {
+        assert_eq!(far.recv(&mut [0; 8]).unwrap(), 4);
+    }
+    assert!(far.recv(&mut [0; 8]).unwrap_err().is_would_block());
+    count.map(|count| count as u64 - 4)
+}
+
+/// The socket is as good as before, whatever it answers.
+fn udp_is_asked(faults: &Faults, ask: impl Fn(&UdpSocket) -> Result<u64>) -> Result<u64> {
+    let socket = udp();
+    let answer = faults.during(|| ask(&socket));
+    hears(&socket);
+    answer
+}
+
+/// The listener takes a new connection.
+fn unix_accepts(listener: &UnixListener) {
+    let client = UnixStream::connect_addr(&listener.local_addr().unwrap()).unwrap();
+    talk(&client, &listener.accept().unwrap().0);
 }
 
 fn ends(faults: &Faults, how: Shutdown) -> Result<u64> {
@@ -917,11 +1492,17 @@ fn every_syscall_of_the_table_has_its_errnos_and_a_site() {
 }
 
 /// Where the sites are that a test goes through: several share the work.
-const PARTS: [&[&str]; 4] = [
+const PARTS: [&[&str]; 5] = [
     &["Poll::", "Registry::", "Waker::", "Timer::"],
     &["TcpListener::"],
     &["TcpStream::"],
     &["drop of", "sys::"],
+    &[
+        "UdpSocket::",
+        "UnixListener::",
+        "UnixStream::",
+        "UnixDatagram::",
+    ],
 ];
 
 fn is_of(part: &[&str], site: &Site) -> bool {
@@ -954,6 +1535,11 @@ fn every_call_of_streams_fails_once_with_every_errno() {
 #[test]
 fn every_call_of_the_raw_layer_fails_once_with_every_errno() {
     kernel::alone(|| fail_at_each_of(PARTS[3]));
+}
+
+#[test]
+fn every_call_of_datagram_and_unix_sockets_fails_once_with_every_errno() {
+    kernel::alone(|| fail_at_each_of(PARTS[4]));
 }
 
 fn fail_at_each_of(part: &[&str]) {
@@ -1428,6 +2014,7 @@ fn serve(
             }
             let Token(token) = event.token();
             let (stream, pending, ended) = streams.get_mut(&token).expect("a stream of ours");
+            let stream = &*stream;
             let mut piece = [0; 1009];
             match insist(interruptions, || stream.read(&mut piece)) {
                 Ok(0) => *ended = true,

@@ -5,11 +5,12 @@ mod common;
 use common::kernel::{self, SIGPIPE};
 use common::queue::{expect_event, expect_silence, queue, watching};
 use common::tcp::{self, V4};
-use epore::net::{Shutdown, TcpListener, TcpStream};
+use epore::net::{BindOptions, Keepalive, Shutdown, TcpListener, TcpStream};
 use epore::{Errno, Interest, Poll, Timer, Token, Waker, sys};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// A loopback address that no other test uses, and so nobody listens at it.
 fn quiet(last: u8) -> SocketAddr {
@@ -571,4 +572,274 @@ fn a_server_and_its_clients_share_a_queue() {
         }
     }
     assert_eq!((servers.len(), connected), (5, 5));
+}
+
+#[test]
+fn listeners_at_one_port_share_its_connections() {
+    let shared = BindOptions::new().reuse_port(true);
+    for addr in tcp::addresses() {
+        let first = TcpListener::bind_with(addr, &shared).unwrap();
+        let addr = first.local_addr().unwrap();
+        let second = TcpListener::bind_with(addr, &shared).unwrap();
+        let error = TcpListener::bind(addr).unwrap_err();
+        assert_eq!(error.errno(), Errno::EADDRINUSE, "who did not ask");
+
+        let mut queues = [&first, &second].map(|it| watching(it, Interest::READABLE));
+        let clients: Vec<_> = (0..40).map(|_| TcpStream::connect(addr).unwrap()).collect();
+        let mut accepted = [0; 2];
+        let all = common::wait_until(common::queue::DEADLINE, || {
+            for (at, listener) in [&first, &second].into_iter().enumerate() {
+                while listener.accept().is_ok() {
+                    accepted[at] += 1;
+                }
+            }
+            (accepted[0] + accepted[1] == clients.len()).then_some(())
+        });
+        assert!(all.is_some() && !accepted.contains(&0), "{accepted:?}");
+        queues.iter_mut().for_each(expect_silence);
+    }
+}
+
+#[test]
+fn who_comes_when_too_many_wait_has_to_wait() {
+    let options = BindOptions::new().backlog(0);
+    let listener = TcpListener::bind_with(V4, &options).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let first = TcpStream::connect(addr).unwrap();
+    expect_event(&mut watching(&first, Interest::WRITABLE));
+    let second = TcpStream::connect(addr).unwrap();
+    let mut queue = watching(&second, Interest::WRITABLE);
+    expect_silence(&mut queue);
+    tcp::accept(&listener);
+    // The next attempt, a second later, finds room.
+    assert!(expect_event(&mut queue).is_writable());
+    assert_eq!(second.take_error().unwrap(), None);
+    TcpListener::bind_with(V4, &BindOptions::new().backlog(u32::MAX)).unwrap();
+    assert_eq!(BindOptions::default(), BindOptions::new());
+}
+
+#[test]
+fn ipv4_is_left_to_others_or_not() {
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    for only in [true, false] {
+        let options = BindOptions::new().only_v6(only);
+        let listener = match TcpListener::bind_with(any, &options) {
+            Ok(listener) => listener,
+            Err(error) => return common::left_out("TCP over IPv6", error),
+        };
+        let port = listener.local_addr().unwrap().port();
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port).into());
+        assert_eq!(v4.is_ok(), only, "{v4:?}");
+    }
+}
+
+#[test]
+fn a_connection_comes_from_where_it_is_told_to() {
+    kernel::alone(|| {
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = TcpStream::connect_from(quiet(6), addr).unwrap();
+        let local = client.local_addr().unwrap();
+        assert_eq!(local.ip(), quiet(6).ip());
+        assert_ne!(local.port(), 0);
+        tcp::readable(&listener);
+        let (server, peer) = listener.accept().unwrap();
+        assert_eq!(peer, local);
+
+        // The same port again, which the one who has closed first keeps for a minute.
+        drop(client);
+        assert_eq!(read_to_end(&server), b"");
+        drop(server);
+        let listener = TcpListener::bind(V4).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = TcpStream::connect_from(local, addr).unwrap();
+        assert_eq!(tcp::accept(&listener).peer_addr().unwrap(), local);
+        assert_eq!(client.local_addr().unwrap(), local);
+    });
+}
+
+#[test]
+fn a_connection_cannot_come_from_anywhere() {
+    let listener = TcpListener::bind(V4).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let foreign = TcpStream::connect_from("192.0.2.1:0".parse().unwrap(), addr).unwrap_err();
+    assert_eq!(
+        (foreign.syscall(), foreign.errno()),
+        ("bind", Errno::EADDRNOTAVAIL)
+    );
+    let taken = TcpStream::connect_from(addr, addr).unwrap_err();
+    assert_eq!(
+        (taken.syscall(), taken.errno()),
+        ("bind", Errno::EADDRINUSE)
+    );
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let other_family = TcpStream::connect_from(v6, addr).unwrap_err();
+    let errno = other_family.errno();
+    assert!(
+        matches!(errno, Errno::EINVAL | Errno::EAFNOSUPPORT),
+        "{errno}"
+    );
+}
+
+#[test]
+fn peeking_leaves_everything_there() {
+    let (client, server) = tcp::pair();
+    assert!(client.peek(&mut [0; 8]).unwrap_err().is_would_block());
+    server.write(b"twice").unwrap();
+    tcp::readable(&client);
+    for read in [TcpStream::peek, TcpStream::peek, TcpStream::read] {
+        let mut buf = [0; 8];
+        assert_eq!(read(&client, &mut buf).unwrap(), 5);
+        assert_eq!(&buf, b"twice\0\0\0");
+    }
+    assert!(client.peek(&mut [0; 8]).unwrap_err().is_would_block());
+    drop(server);
+    tcp::readable(&client);
+    assert_eq!(client.peek(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn slices_are_written_and_read_in_one_call() {
+    let (mut client, mut server) = tcp::pair();
+    let parts = [
+        IoSlice::new(b"one, "),
+        IoSlice::new(b""),
+        IoSlice::new(b"two"),
+    ];
+    for through_std in [false, true] {
+        let written = if through_std {
+            Write::write_vectored(&mut client, &parts).unwrap()
+        } else {
+            client.write_vectored(&parts).unwrap()
+        };
+        assert_eq!(written, 8);
+        tcp::readable(&server);
+        let (mut head, mut tail) = ([1; 5], [2; 4]);
+        let mut room = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut tail)];
+        let read = if through_std {
+            Read::read_vectored(&mut server, &mut room).unwrap()
+        } else {
+            server.read_vectored(&mut room).unwrap()
+        };
+        assert_eq!((read, &head, &tail), (8, b"one, ", b"two\x02"));
+    }
+    let error = server.read_vectored(&mut [IoSliceMut::new(&mut [0])]);
+    let error = error.unwrap_err();
+    assert!(error.is_would_block());
+    assert_eq!(error.syscall(), "readv");
+}
+
+#[test]
+fn no_vectored_write_raises_sigpipe() {
+    kernel::alone(|| {
+        // The standard library has it ignored, which others may not.
+        kernel::default_action(SIGPIPE);
+        let (client, _server) = tcp::pair();
+        client.shutdown(Shutdown::Both).unwrap();
+        let error = client.write_vectored(&[IoSlice::new(b"x")]).unwrap_err();
+        assert_eq!((error.syscall(), error.errno()), ("sendmsg", Errno::EPIPE));
+    });
+}
+
+#[test]
+fn keepalive_is_off_until_it_is_set() {
+    let (client, _server) = tcp::pair();
+    assert_eq!(client.keepalive().unwrap(), None);
+    let idle = Duration::from_millis(29_001);
+    let mut wish = Keepalive {
+        idle,
+        interval: Duration::from_secs(7),
+        probes: 3,
+    };
+    client.set_keepalive(Some(wish)).unwrap();
+    wish.idle = Duration::from_secs(30);
+    assert_eq!(client.keepalive().unwrap(), Some(wish), "rounded up");
+    client.set_keepalive(None).unwrap();
+    assert_eq!(client.keepalive().unwrap(), None);
+
+    let zero = Duration::ZERO;
+    for wrong in [
+        Keepalive { idle: zero, ..wish },
+        Keepalive {
+            interval: zero,
+            ..wish
+        },
+        Keepalive { probes: 0, ..wish },
+        Keepalive {
+            probes: u32::MAX,
+            ..wish
+        },
+        Keepalive {
+            idle: Duration::MAX,
+            ..wish
+        },
+        Keepalive {
+            interval: Duration::from_nanos(32_767_000_000_001),
+            ..wish
+        },
+    ] {
+        let error = client.set_keepalive(Some(wrong)).unwrap_err();
+        assert_eq!(error.errno(), Errno::EINVAL, "{wrong:?}");
+        assert_eq!(client.keepalive().unwrap(), None);
+    }
+}
+
+#[test]
+fn a_linger_of_zero_resets_the_connection() {
+    for linger in [None, Some(Duration::ZERO)] {
+        let (client, server) = tcp::pair();
+        client.set_linger(linger).unwrap();
+        assert_eq!(client.linger().unwrap(), linger);
+        drop(client);
+        tcp::readable(&server);
+        let end = server.read(&mut [0; 8]).map_err(|error| error.errno());
+        let expected = if linger.is_some() {
+            Err(Errno::ECONNRESET)
+        } else {
+            Ok(0)
+        };
+        assert_eq!(end, expected);
+    }
+}
+
+#[test]
+fn closing_with_a_linger_waits_although_it_is_non_blocking() {
+    let (client, _server) = tcp::pair();
+    while client.write(&[0; 1 << 16]).is_ok() {}
+    client.set_linger(Some(Duration::from_secs(1))).unwrap();
+    let start = Instant::now();
+    drop(client);
+    let waited = start.elapsed();
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+}
+
+#[test]
+fn a_linger_is_rounded_up_to_seconds() {
+    let (client, _server) = tcp::pair();
+    assert_eq!(client.linger().unwrap(), None);
+    for (nanos, seconds) in [(1, 1), (1_000_000_000, 1), (2_000_000_001, 3)] {
+        client
+            .set_linger(Some(Duration::from_nanos(nanos)))
+            .unwrap();
+        let linger = client.linger().unwrap();
+        assert_eq!(linger, Some(Duration::from_secs(seconds)), "{nanos}");
+    }
+    client.set_linger(None).unwrap();
+    assert_eq!(client.linger().unwrap(), None);
+}
+
+#[test]
+fn the_time_to_live_is_kept() {
+    for addr in tcp::addresses() {
+        let (client, _server, listener) = tcp::connected(addr);
+        assert!(client.ttl().unwrap() > 1);
+        client.set_ttl(10).unwrap();
+        assert_eq!(client.ttl().unwrap(), 10);
+        assert_eq!(client.set_ttl(256).unwrap_err().errno(), Errno::EINVAL);
+        // Those that are accepted have it from the listener.
+        listener.set_ttl(20).unwrap();
+        assert_eq!(listener.ttl().unwrap(), 20);
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(tcp::accept(&listener).ttl().unwrap(), 20);
+    }
 }

@@ -14,13 +14,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use epore::net::{TcpListener, TcpStream};
+use epore::net::{
+    TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram, UnixListener, UnixStream,
+};
 use epore::sys::{self, EpollEvent, EpollParams, Itimerspec, SockAddr, Timespec};
 use epore::{Errno, Result};
 
 mod common;
 
 use common::kernel;
+use common::path::Fresh;
 
 const NOTES: &str = include_str!("../arch-notes.md");
 
@@ -64,10 +67,12 @@ const STATEMENTS: &[(&str, &str)] = &[
 const SOURCES: &[(&str, &str)] = &[
     ("abi", include_str!("abi.rs")),
     ("interest", include_str!("interest.rs")),
+    ("net", include_str!("net.rs")),
     ("notes", include_str!("notes.rs")),
     ("poll", include_str!("poll.rs")),
     ("timeouts", include_str!("timeouts.rs")),
     ("trace", include_str!("trace.rs")),
+    ("unix", include_str!("unix.rs")),
     ("waker", include_str!("waker.rs")),
 ];
 
@@ -129,6 +134,7 @@ const TABLES: &[&str] = &[
     "| step | level | edge | oneshot | edge and oneshot |",
     "| chain | answer |",
     "| case | answer |",
+    "| kind | case | answer |",
     "| what | Linux |",
 ];
 
@@ -481,7 +487,7 @@ fn the_other_structs_are_laid_out_as_the_table_says() {
     let mut checked = 0;
     for row in table("struct")
         .iter()
-        .filter(|row| !row[0].starts_with("sockaddr"))
+        .filter(|row| ["timespec", "itimerspec", "epoll_params"].contains(&row[0].as_str()))
     {
         let said = (number::<usize>(&row[2]), number::<usize>(&row[3]));
         assert_eq!(
@@ -495,6 +501,142 @@ fn the_other_structs_are_laid_out_as_the_table_says() {
 }
 
 #[test]
+fn every_struct_is_one_that_is_checked() {
+    let mut structs: Vec<_> = table("struct")
+        .into_iter()
+        .map(|row| row[0].clone())
+        .collect();
+    structs.dedup();
+    let checked = [
+        "timespec",
+        "itimerspec",
+        "epoll_params",
+        "sockaddr_in",
+        "sockaddr_in6",
+        "sockaddr_un",
+        "iovec",
+        "msghdr",
+        "linger",
+        "ip_mreq",
+        "ipv6_mreq",
+    ];
+    assert_eq!(structs, checked);
+}
+
+/// The bytes of a struct with these values in its fields, laid out by the table, with
+/// ones where it has no field.
+fn by_the_table(name: &str, values: &[(&str, &[u8])]) -> Vec<u8> {
+    let rows = table("struct");
+    let fields: Vec<_> = rows.iter().filter(|row| row[0] == name).collect();
+    let named: Vec<_> = fields.iter().map(|row| row[1].as_str()).collect();
+    let given: Vec<_> = values.iter().map(|(field, _)| *field).collect();
+    assert_eq!(named, given, "{name}");
+    let mut bytes = Vec::new();
+    for (row, (_, value)) in fields.iter().zip(values) {
+        assert_eq!(number::<usize>(&row[3]), value.len(), "{row:?}");
+        bytes.resize(number(&row[2]), 0xff);
+        bytes.extend_from_slice(value);
+    }
+    bytes
+}
+
+#[test]
+fn the_kernel_reads_messages_as_the_table_says() {
+    let to = UnixDatagram::bind_addr(&UnixAddr::unnamed()).unwrap();
+    let raw = sys::getsockname(to.as_fd()).unwrap();
+    let word = |word: usize| word.to_ne_bytes();
+    let [first, second] = [b"laid ", b"out! "].map(|part: &[u8; 5]| {
+        let (base, len) = (word(part.as_ptr() as usize), word(part.len()));
+        by_the_table("iovec", &[("iov_base", &base), ("iov_len", &len)])
+    });
+    let iov = [first, second].concat();
+    let name = word(raw.as_bytes().as_ptr() as usize);
+    let msg = by_the_table(
+        "msghdr",
+        &[
+            ("msg_name", &name),
+            ("msg_namelen", &(raw.as_bytes().len() as u32).to_ne_bytes()),
+            ("msg_iov", &word(iov.as_ptr() as usize)),
+            ("msg_iovlen", &word(2)),
+            ("msg_control", &word(0)),
+            ("msg_controllen", &word(0)),
+            ("msg_flags", &[0xff; 4]),
+        ],
+    );
+    // The kernel reads up to the alignment of a pointer.
+    let msg = [msg, vec![0xff; 4]].concat();
+    let from = UnixDatagram::unbound().unwrap();
+    let (socket, start) = (from.as_fd().as_raw_fd(), msg.as_ptr());
+    // SAFETY: the kernel reads 56 bytes, and what they point to, all of it ours.
+    let sent = unsafe { syscalls::syscall!(syscalls::Sysno::sendmsg, socket, start, 0) };
+    assert_eq!(sent, Ok(10));
+    let mut buf = [0; 16];
+    assert_eq!(to.recv(&mut buf).unwrap(), 10);
+    assert_eq!(&buf[..10], b"laid out! ");
+
+    // And ours are the same: an address and a length each.
+    let part = b"ours";
+    let (shared, mut room) = (sys::IoSlice::new(part), [0; 7]);
+    // SAFETY: two words, which any `IoSlice` consists of.
+    let words: [usize; 2] = unsafe { mem::transmute(shared) };
+    assert_eq!(words, [part.as_ptr() as usize, 4]);
+    let address = room.as_ptr() as usize;
+    // SAFETY: as above.
+    let words: [usize; 2] = unsafe { mem::transmute(sys::IoSliceMut::new(&mut room)) };
+    assert_eq!(words, [address, 7]);
+}
+
+#[test]
+fn the_kernel_reads_options_as_the_table_says() {
+    let tcp = sys::socket(sys::AF_INET, sys::SOCK_STREAM | sys::SOCK_CLOEXEC, 0).unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let set = |socket: BorrowedFd<'_>, level: i32, option: i32, value: Vec<u8>| {
+        let (number, start, length) = (socket.as_raw_fd(), value.as_ptr(), value.len());
+        let call = syscalls::Sysno::setsockopt;
+        // SAFETY: the kernel reads `length` bytes of `value`, which hold no pointer.
+        unsafe { syscalls::syscall!(call, number, level, option, start, length) }
+    };
+    const SO_LINGER: i32 = 13;
+    let linger = by_the_table(
+        "linger",
+        &[
+            ("l_onoff", &1i32.to_ne_bytes()),
+            ("l_linger", &77i32.to_ne_bytes()),
+        ],
+    );
+    set(tcp.as_fd(), sys::SOL_SOCKET, SO_LINGER, linger).unwrap();
+    let linger = sys::getsockopt_linger(tcp.as_fd()).unwrap();
+    assert_eq!((linger.l_onoff, linger.l_linger), (1, 77));
+
+    // What was joined by the table is left by the library.
+    let (group, interface) = ([239, 87, 65, 3], [127, 0, 0, 1]);
+    let mreq = by_the_table(
+        "ip_mreq",
+        &[("imr_multiaddr", &group), ("imr_interface", &interface)],
+    );
+    let (level, option) = (sys::IPPROTO_IP, sys::IP_ADD_MEMBERSHIP);
+    set(udp.as_fd(), level, option, mreq).unwrap();
+    udp.leave_multicast_v4(&group.into(), &interface.into())
+        .unwrap();
+
+    let udp = match UdpSocket::bind("[::1]:0".parse().unwrap()) {
+        Ok(socket) => socket,
+        Err(error) => return common::left_out("struct ipv6_mreq", error),
+    };
+    let group: std::net::Ipv6Addr = "ff02::8765:3".parse().unwrap();
+    let mreq = by_the_table(
+        "ipv6_mreq",
+        &[
+            ("ipv6mr_multiaddr", &group.octets()),
+            ("ipv6mr_ifindex", &1u32.to_ne_bytes()),
+        ],
+    );
+    let (level, option) = (sys::IPPROTO_IPV6, sys::IPV6_ADD_MEMBERSHIP);
+    set(udp.as_fd(), level, option, mreq).unwrap();
+    udp.leave_multicast_v6(&group, 1).unwrap();
+}
+
+#[test]
 fn addresses_are_laid_out_as_the_table_says() {
     let v4 = std::net::SocketAddrV4::new([127, 2, 3, 4].into(), 0x1f90);
     let v6 = std::net::SocketAddrV6::new(0x2001_0db8_u128.into(), 0x1f91, 0x000a_bcde, 7);
@@ -502,6 +644,7 @@ fn addresses_are_laid_out_as_the_table_says() {
         SockAddr::from(core::net::SocketAddr::V4(v4)),
         SockAddr::from(core::net::SocketAddr::V6(v6)),
     );
+    let raw_unix = SockAddr::unix(&[0x2f; 108]).unwrap();
     let mut ends = BTreeMap::new();
     for row in table("struct")
         .iter()
@@ -511,6 +654,7 @@ fn addresses_are_laid_out_as_the_table_says() {
         let raw = match row[0].as_str() {
             "sockaddr_in" => &raw_v4,
             "sockaddr_in6" => &raw_v6,
+            "sockaddr_un" => &raw_unix,
             other => panic!("no such struct: {other}"),
         };
         let expected: Vec<u8> = match row[1].as_str() {
@@ -523,6 +667,8 @@ fn addresses_are_laid_out_as_the_table_says() {
             "sin6_flowinfo" => v6.flowinfo().to_be_bytes().into(),
             "sin6_addr" => v6.ip().octets().into(),
             "sin6_scope_id" => v6.scope_id().to_ne_bytes().into(),
+            "sun_family" => sys::AF_UNIX.to_ne_bytes().into(),
+            "sun_path" => [0x2f; 108].into(),
             field => panic!("no such field: {field}"),
         };
         assert_eq!(raw.as_bytes()[at..at + size], expected, "{row:?}");
@@ -530,6 +676,7 @@ fn addresses_are_laid_out_as_the_table_says() {
     }
     assert_eq!(ends["sockaddr_in"], raw_v4.as_bytes().len());
     assert_eq!(ends["sockaddr_in6"], raw_v6.as_bytes().len());
+    assert_eq!(ends["sockaddr_un"], raw_unix.as_bytes().len());
 
     // The kernel reads it the same way: it listens at the address that was meant.
     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -554,6 +701,11 @@ fn the_flags_have_the_values_of_the_table() {
         EFD_CLOEXEC EFD_NONBLOCK
         EFD_SEMAPHORE TFD_CLOEXEC TFD_NONBLOCK TFD_TIMER_ABSTIME SOCK_STREAM SOCK_NONBLOCK
         SOCK_CLOEXEC MSG_NOSIGNAL CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_BOOTTIME
+        SOCK_DGRAM MSG_PEEK MSG_TRUNC AF_UNIX AF_INET AF_INET6 SOL_SOCKET SO_REUSEADDR SO_ERROR
+        SO_BROADCAST SO_KEEPALIVE SO_REUSEPORT IPPROTO_IP IP_TTL IP_MULTICAST_TTL
+        IP_MULTICAST_LOOP IP_ADD_MEMBERSHIP IP_DROP_MEMBERSHIP IPPROTO_IPV6 IPV6_UNICAST_HOPS
+        IPV6_MULTICAST_LOOP IPV6_ADD_MEMBERSHIP IPV6_DROP_MEMBERSHIP IPV6_V6ONLY IPPROTO_TCP
+        TCP_NODELAY TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT
     };
     for (head, values) in [("flag", flags), ("constant", constants)] {
         let rows = table(head);
@@ -578,7 +730,7 @@ fn flags_are_reported_as_the_table_says() {
     let queue = queue();
     add(&queue, &stream, all).unwrap();
     const MSG_OOB: i32 = 1;
-    sys::sendto(peer.as_fd(), b"!", MSG_OOB).unwrap();
+    sys::sendto(peer.as_fd(), b"!", MSG_OOB, None).unwrap();
     peer.shutdown(std::net::Shutdown::Both).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let (broken, pipe_writer) = pipe();
@@ -1055,6 +1207,139 @@ fn answer(result: Result<usize>) -> String {
     result.map_or_else(|error| name(error.errno()), |count| count.to_string())
 }
 
+/// A socket of one of the kinds of the table, without an address.
+fn socket(kind: &str) -> OwnedFd {
+    let (family, kind) = match kind {
+        "TCP" => (sys::AF_INET, sys::SOCK_STREAM),
+        "UDP" => (sys::AF_INET, sys::SOCK_DGRAM),
+        "Unix stream" => (sys::AF_UNIX, sys::SOCK_STREAM),
+        "Unix datagram" => (sys::AF_UNIX, sys::SOCK_DGRAM),
+        other => panic!("no such kind: {other}"),
+    };
+    sys::socket(family, kind | sys::SOCK_NONBLOCK | sys::SOCK_CLOEXEC, 0).unwrap()
+}
+
+/// Binds to a path of so many bytes, and removes it.
+fn bind_to_path(socket: &OwnedFd, length: usize, nul: bool) -> String {
+    let directory = std::env::temp_dir();
+    let start = format!(
+        "{}/epore-notes-{}-",
+        directory.display(),
+        std::process::id()
+    );
+    let path = format!("{start:a<length$}");
+    let mut bytes = sys::AF_UNIX.to_ne_bytes().to_vec();
+    bytes.extend_from_slice(path.as_bytes());
+    if nul {
+        bytes.push(0);
+    }
+    let (number, start) = (socket.as_raw_fd(), bytes.as_ptr());
+    // SAFETY: the kernel reads the bytes of the address.
+    let bound = unsafe { syscalls::syscall!(syscalls::Sysno::bind, number, start, bytes.len()) };
+    let made = std::fs::remove_file(path);
+    assert_eq!(made.is_ok(), bound.is_ok());
+    named(bound)
+}
+
+#[test]
+fn sockets_answer_as_the_table_says() {
+    let slices = [sys::IoSlice::new(b"x"); 1025];
+    check_rows("kind", |asked| {
+        let socket = socket(asked[0]);
+        let path = Fresh::new();
+        let connect = |addr: UnixAddr| outcome(UnixStream::connect_addr(&addr));
+        let to_path = || outcome(UnixStream::connect(&path));
+        let readv = |count: usize| {
+            let (near, far) = UnixStream::pair().unwrap();
+            let mut bytes = [0; 1025];
+            let mut room: Vec<_> = bytes.chunks_mut(1).map(sys::IoSliceMut::new).collect();
+            assert_eq!(near.write(&[7; 1025]).unwrap(), 1025);
+            answer(sys::readv(far.as_fd(), &mut room[..count]))
+        };
+        // A connected pair that has ended reading, at the one end.
+        let ended = |kind: i32| {
+            let kind = kind | sys::SOCK_NONBLOCK | sys::SOCK_CLOEXEC;
+            let (near, _far) = sys::socketpair(sys::AF_UNIX, kind, 0).unwrap();
+            sys::shutdown(near.as_fd(), sys::SHUT_RD).unwrap();
+            answer(sys::recvfrom(near.as_fd(), &mut [0; 8], 0).map(|(count, _)| count))
+        };
+        // A socket whose one datagram nobody received.
+        let unheard = || {
+            let gone = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            sys::connect(socket.as_fd(), &sys::getsockname(gone.as_fd()).unwrap()).unwrap();
+            drop(gone);
+            sys::sendto(socket.as_fd(), b"x", 0, None)
+        };
+        let receive = |flags: i32| {
+            let to = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let addr = sys::getsockname(to.as_fd()).unwrap();
+            sys::sendto(socket.as_fd(), &[7; 20], 0, Some(&addr)).unwrap();
+            let received = common::wait_until(common::DEADLINE, || {
+                sys::recvfrom(to.as_fd(), &mut [0; 4], flags).ok()
+            });
+            received.expect("a datagram").0.to_string()
+        };
+        match asked[1] {
+            "bind to a path of 107 bytes and a NUL" => bind_to_path(&socket, 107, true),
+            "bind to a path of 108 bytes" => bind_to_path(&socket, 108, false),
+            "bind to a path of 109 bytes" => bind_to_path(&socket, 109, false),
+            "bind to a path that exists" => {
+                let _listener = UnixListener::bind(&path).unwrap();
+                outcome(UnixListener::bind(&path))
+            }
+            "bind to no name" => {
+                sys::bind(socket.as_fd(), &SockAddr::unix(b"").unwrap()).unwrap();
+                let addr = UnixStream::from(socket).local_addr().unwrap();
+                format!("a name of {} bytes", addr.as_abstract_name().unwrap().len())
+            }
+            "connect where as many wait as may" => {
+                let listener = UnixListener::bind(&path).unwrap();
+                sys::listen(listener.as_fd(), 0).unwrap();
+                let _first = UnixStream::connect(&path).unwrap();
+                to_path()
+            }
+            "connect to a path that is not there" => to_path(),
+            "connect to the path of a listener that is gone" => {
+                drop(UnixListener::bind(&path).unwrap());
+                to_path()
+            }
+            "connect to the path of a datagram socket" => {
+                let _datagrams = UnixDatagram::bind(&path).unwrap();
+                to_path()
+            }
+            "connect to the name of a datagram socket" => {
+                let datagrams = UnixDatagram::bind_addr(&UnixAddr::unnamed()).unwrap();
+                connect(datagrams.local_addr().unwrap())
+            }
+            "shut down, not connected" => outcome(sys::shutdown(socket.as_fd(), sys::SHUT_RDWR)),
+            "read after shutting down reading" => ended(sys::SOCK_STREAM),
+            "receive after shutting down reading" => ended(sys::SOCK_DGRAM),
+            "send to a receiver without room" => {
+                let (near, _far) = UnixDatagram::pair().unwrap();
+                while near.send(b"x").is_ok() {}
+                answer(near.send(b"x"))
+            }
+            "send to a path that is not there" => {
+                answer(UnixDatagram::unbound().unwrap().send_to(b"x", &path))
+            }
+            "send to where nobody is" => answer(unheard()),
+            "send there once more" => {
+                unheard().unwrap();
+                answer(sys::sendto(socket.as_fd(), b"x", 0, None))
+            }
+            "receive 20 bytes into 4" => receive(0),
+            "receive 20 bytes into 4 with MSG_TRUNC" => receive(sys::MSG_TRUNC),
+            "readv of 1024 slices" => readv(1024),
+            "readv of 1025 slices" => readv(1025),
+            "sendmsg of 1025 slices" => {
+                let (near, _far) = UnixStream::pair().unwrap();
+                answer(sys::sendmsg(near.as_fd(), &slices, 0))
+            }
+            case => panic!("no such case: {case}"),
+        }
+    });
+}
+
 #[test]
 fn the_versions_are_those_of_the_man_pages() {
     check_rows("what", |asked| {
@@ -1069,6 +1354,7 @@ fn the_versions_are_those_of_the_man_pages() {
             "accept4" => "2.6.28",
             "EPOLLWAKEUP" => "3.5",
             "aarch64" => "3.7",
+            "SO_REUSEPORT" => "3.9",
             "EPOLLEXCLUSIVE" => "4.5",
             "epoll_pwait2" => "5.11",
             "EPIOCSPARAMS" => "6.9",

@@ -1,6 +1,9 @@
 //! What may cross threads, checked as this compiles.
 
-use epore::net::{TcpListener, TcpStream};
+use epore::net::{
+    BindOptions, Keepalive, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram,
+    UnixListener, UnixStream,
+};
 use epore::{Error, Event, Events, Interest, Poll, Registry, Timer, Token, Waker, fd, sys};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -14,6 +17,13 @@ fn everything_crosses_threads() {
     crosses_threads::<Timer>();
     crosses_threads::<TcpListener>();
     crosses_threads::<TcpStream>();
+    crosses_threads::<UdpSocket>();
+    crosses_threads::<UnixListener>();
+    crosses_threads::<UnixStream>();
+    crosses_threads::<UnixDatagram>();
+    crosses_threads::<UnixAddr>();
+    crosses_threads::<BindOptions>();
+    crosses_threads::<Keepalive>();
     crosses_threads::<Event>();
     crosses_threads::<Events<8>>();
     crosses_threads::<Interest>();
@@ -23,5 +33,6 @@ fn everything_crosses_threads() {
     crosses_threads::<fd::BorrowedFd<'static>>();
     crosses_threads::<sys::SockAddr>();
     crosses_threads::<sys::SigSet>();
+    crosses_threads::<sys::Linger>();
     crosses_threads::<sys::Itimerspec>();
 }

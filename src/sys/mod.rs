@@ -29,7 +29,7 @@
 //!
 //! # Soundness
 //!
-//! What is `unsafe` here: 50 blocks and 8 functions, no `impl` and no trait. Each
+//! What is `unsafe` here: 56 blocks and 8 functions, no `impl` and no trait. Each
 //! pointer that a call gets is valid until the call returns, and no call but `close`
 //! and those that open touches a descriptor it does not borrow. In detail, with the
 //! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
@@ -37,6 +37,7 @@
 //!
 //! | where | | what has to hold | noticed by |
 //! | --- | --- | --- | --- |
+//! | `address::as_bytes` | block | the first `len` bytes were written | `abi::addresses_keep_every_part` |
 //! | `epoll::epoll_create1` | block | the call takes no pointer | `abi::epoll_create1_and_its_flag` |
 //! | `epoll::epoll_create1` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
 //! | `epoll::epoll_ctl` | block | the event is null, or one that is read before the call returns | `abi::epoll_ctl_and_its_operations` |
@@ -71,11 +72,15 @@
 //! | `io::fcntl_dupfd_cloexec` | block | the descriptor is new, and nobody else's | `abi::fcntl_dupfd_cloexec_duplicates` |
 //! | `mod::own` | fn | the call has opened the descriptor for the caller | `descriptors::what_is_dropped_is_closed` |
 //! | `mod::own` | block | the same, by the caller's word | `descriptors::what_is_dropped_is_closed` |
+//! | `option::get` | block | no more bytes than `T` has are written, and the length; any bytes make a `T` | `abi::options_of_every_length_come_back` |
+//! | `option::set` | block | the bytes of a `T` are read, and none is a pointer | `abi::options_of_every_length_come_back` |
 //! | `shared::counted` | block | each owner is counted, and the last one frees the memory | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
 //! | `shared::drop` | block | this was the last owner | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
-//! | `socket::as_bytes` | block | the first `len` bytes were written | `abi::addresses_keep_every_part` |
 //! | `socket::socket` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
 //! | `socket::socket` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `socket::socketpair` | block | two `int`s are written | `abi::a_pair_by_hand` |
+//! | `socket::socketpair` | block | the one descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `socket::socketpair` | block | the same: the other one | `descriptors::what_is_dropped_is_closed` |
 //! | `socket::bind` | block | `len` bytes of the address are read | `abi::a_connection_by_hand` |
 //! | `socket::listen` | block | the call takes no pointer | `abi::a_connection_by_hand` |
 //! | `socket::accept4` | block | no more than the length in is written, and the length | `descriptors::an_accepted_peer_of_another_family_leaves_nothing_open` |
@@ -83,9 +88,8 @@
 //! | `socket::connect` | block | `len` bytes of the address are read | `abi::a_connection_by_hand` |
 //! | `socket::getsockname` | block | as for `accept4` | `abi::an_address_of_another_family_is_bytes` |
 //! | `socket::getpeername` | block | as for `accept4` | `net::both_ends_agree_on_their_addresses` |
-//! | `socket::getsockopt_int` | block | no more than four bytes are written, and the length | `abi::sockets_and_their_errors` |
-//! | `socket::setsockopt_int` | block | four bytes are read | `net::nodelay_is_off_until_it_is_set` |
-//! | `socket::sendto` | block | at most `len` bytes are read, and no address | `abi::a_connection_by_hand` |
+//! | `socket::sendto` | block | at most `len` bytes are read, and the address, if any | `abi::datagrams_by_hand` |
+//! | `socket::recvfrom` | block | at most `len` bytes are written; of the address as for `accept4` | `abi::datagrams_by_hand` |
 //! | `socket::shutdown` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
 //! | `time::clock_gettime` | block | one `timespec` is written | `abi::clocks_run_forwards` |
 //! | `time::clock_gettime` | block | all of it was, since the call succeeded | `abi::clocks_run_forwards` |
@@ -94,6 +98,8 @@
 //! | `timerfd::timerfd_settime` | block | one `itimerspec` is read, and no old value written | `abi::timerfd_tells_what_it_was_set_to` |
 //! | `timerfd::timerfd_gettime` | block | one `itimerspec` is written | `abi::timerfd_tells_what_it_was_set_to` |
 //! | `timerfd::timerfd_gettime` | block | all of it was, since the call succeeded | `abi::timerfd_tells_what_it_was_set_to` |
+//! | `vectored::readv` | block | each slice is a `struct iovec`, and no more is written than it says | `abi::slices_are_filled_and_sent_in_order` |
+//! | `vectored::sendmsg` | block | the same, read; and the `msghdr`, which names nothing else | `abi::slices_are_filled_and_sent_in_order` |
 //! | `word::compare_exchange` | block | aarch64: the word alone is read and written | `waker::no_wake_of_many_threads_is_lost` |
 
 use crate::Result;
@@ -111,19 +117,23 @@ macro_rules! call {
     };
 }
 
+mod address;
 mod epoll;
 mod eventfd;
 pub mod fd;
 mod io;
 mod number;
+mod option;
 #[cfg(feature = "alloc")]
 mod shared;
 mod socket;
 mod time;
 mod timerfd;
+mod vectored;
 #[cfg(feature = "alloc")]
 mod word;
 
+pub use address::{AF_INET, AF_INET6, AF_UNIX, SUN_PATH, SockAddr};
 #[cfg(feature = "alloc")]
 pub(crate) use epoll::add_event;
 pub(crate) use epoll::harvest;
@@ -138,19 +148,27 @@ pub use eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, eventfd2};
 pub use io::{close, fcntl_dupfd_cloexec, read, read_uninit, write};
 pub(crate) use number::name;
 pub use number::{SYSCALLS, Syscall};
+pub use option::{
+    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_IP,
+    IPPROTO_IPV6, IPPROTO_TCP, IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP, IPV6_MULTICAST_LOOP,
+    IPV6_UNICAST_HOPS, IPV6_V6ONLY, Linger, SO_BROADCAST, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR,
+    SO_REUSEPORT, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY,
+    getsockopt_int, getsockopt_linger, setsockopt_int, setsockopt_ip_mreq, setsockopt_ipv6_mreq,
+    setsockopt_linger,
+};
 #[cfg(feature = "alloc")]
 pub(crate) use shared::{Shared, Slot};
 pub use socket::{
-    AF_INET, AF_INET6, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ERROR,
-    SO_REUSEADDR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, SockAddr, TCP_NODELAY,
-    accept4, bind, connect, getpeername, getsockname, getsockopt_int, listen, sendto,
-    setsockopt_int, shutdown, socket,
+    MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_CLOEXEC, SOCK_DGRAM,
+    SOCK_NONBLOCK, SOCK_STREAM, accept4, bind, connect, getpeername, getsockname, listen, recvfrom,
+    sendto, shutdown, socket, socketpair,
 };
 pub use time::{CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME, Timespec, clock_gettime};
 pub use timerfd::{
     Itimerspec, TFD_CLOEXEC, TFD_NONBLOCK, TFD_TIMER_ABSTIME, timerfd_create, timerfd_gettime,
     timerfd_settime,
 };
+pub use vectored::{IoSlice, IoSliceMut, UIO_MAXIOV, readv, sendmsg};
 #[cfg(feature = "alloc")]
 pub(crate) use word::{Word, fence};
 

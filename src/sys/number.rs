@@ -99,10 +99,14 @@ table! {
     ioctl                3          16       29
     listen               2          50      201
     read                 3           0       63
+    readv                3          19       65
+    recvfrom             6          45      207
+    sendmsg              3          46      211
     sendto               6          44      206
     setsockopt           5          54      208
     shutdown             2          48      210
     socket               3          41      198
+    socketpair           4          53      199
     timerfd_create       2         283       85
     timerfd_gettime      2         287       87
     timerfd_settime      4         286       86

@@ -3,6 +3,7 @@
 
 pub mod fault;
 pub mod kernel;
+pub mod path;
 pub mod queue;
 pub mod server;
 pub mod source;

@@ -99,13 +99,15 @@ fault interruption-swallowed '!native' poll \
 fault queue-without-cloexec native 'net descriptors' \
     src/poll.rs 'epoll_create1(EPOLL_CLOEXEC)' 'epoll_create1(0)'
 fault sockets-without-cloexec '!native' 'net descriptors' \
-    src/net.rs 'SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC' 'SOCK_STREAM | SOCK_NONBLOCK'
+    src/net/mod.rs 'kind | SOCK_NONBLOCK | SOCK_CLOEXEC' 'kind | SOCK_NONBLOCK'
 fault accepted-one-blocks '!native' net \
-    src/net.rs 'accept4(self.socket.as_fd(), SOCK_NONBLOCK | SOCK_CLOEXEC)' 'accept4(self.socket.as_fd(), SOCK_CLOEXEC)'
+    src/net/tcp.rs 'accept4(self.socket.as_fd(), SOCK_NONBLOCK | SOCK_CLOEXEC)' 'accept4(self.socket.as_fd(), SOCK_CLOEXEC)'
 fault sigpipe '!native' net \
-    src/net.rs 'buf, MSG_NOSIGNAL' 'buf, 0'
+    src/net/stream.rs 'buf, MSG_NOSIGNAL' 'buf, 0'
 fault address-not-reused '!native' net \
-    src/net.rs 'SO_REUSEADDR, 1)' 'SO_REUSEADDR, 0)'
+    src/net/tcp.rs 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
+        options' 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 0)?;
+        options'
 fault full-waker-fails '!native' waker \
     src/waker.rs 'Err(error) if error.is_would_block() => self.empty_and_add_one(),' ''
 fault full-waker-mute '!native' waker \
@@ -170,14 +172,16 @@ fault waker-leaks-half-way '!native' faults \
             return Err(error);
         }'
 fault listener-leaks-half-way '!native' faults \
-    src/net.rs 'sys::listen(socket.as_fd(), BACKLOG).map_err(explain_address)?;' \
-    'if let Err(error) = sys::listen(socket.as_fd(), BACKLOG) {
+    src/net/tcp.rs 'sys::listen(socket.as_fd(), options.backlog).map_err(explain_address)?;' \
+    'if let Err(error) = sys::listen(socket.as_fd(), options.backlog) {
             core::mem::forget(socket);
             return Err(error);
         }'
 fault errno-swallowed '!native' faults \
-    src/net.rs 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?' \
-    'let _ = sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)'
+    src/net/tcp.rs 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
+        options' \
+    'let _ = sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1);
+        options'
 fault errno-replaced '!native' faults \
     src/timer.rs 'Err(error) => Err(error),' \
     'Err(error) if error.errno() == Errno::ECANCELED => Ok(0),
@@ -186,7 +190,7 @@ fault wrong-call-in-the-error '!native' faults \
     src/timer.rs 'Duration::from(sys::timerfd_gettime(self.timerfd.as_fd())?.it_value)' \
     'Duration::from(sys::timerfd_gettime(self.timerfd.as_fd()).map_err(|error| Error::new(Sysno::timerfd_settime, error.errno()))?.it_value)'
 fault interrupted-connect-fails '!native' faults \
-    src/net.rs 'Errno::EINPROGRESS | Errno::EINTR' 'Errno::EINPROGRESS'
+    src/net/tcp.rs 'Errno::EINPROGRESS | Errno::EINTR' 'Errno::EINPROGRESS'
 fault no-fall-back-for-eperm '!native' faults \
     src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOSYS'
 fault any-errno-falls-back '!native' faults \

@@ -1,7 +1,10 @@
 //! The whole API, without the feature `std`.
 
 use epore::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
-use epore::net::{Shutdown, TcpListener, TcpStream};
+use epore::net::{
+    BindOptions, IoSlice, IoSliceMut, Shutdown, TcpListener, TcpStream, UdpSocket, UnixAddr,
+    UnixDatagram, UnixListener, UnixStream,
+};
 use epore::{Errno, Event, Events, Interest, Poll, Result, Timer, Token, Waker, sys};
 use std::thread;
 use std::time::Duration;
@@ -104,6 +107,66 @@ fn a_connection() {
     let client = TcpStream::from(unsafe { OwnedFd::from_raw_fd(number) });
     assert_eq!(client.as_raw_fd(), number);
     assert_eq!(OwnedFd::from(client).as_raw_fd(), number);
+}
+
+#[test]
+fn datagrams() {
+    let any = ([127, 0, 0, 1], 0).into();
+    let (one, other) = (UdpSocket::bind(any).unwrap(), UdpSocket::bind(any).unwrap());
+    let addr = other.local_addr().unwrap();
+    one.connect(addr).unwrap();
+    one.send(b"first").unwrap();
+    one.send_to(b"second", addr).unwrap();
+    let mut buf = [0; 8];
+    readable(&other);
+    assert_eq!(other.peek(&mut buf).unwrap(), 5);
+    assert_eq!(other.recv(&mut buf).unwrap(), 5);
+    let (count, from) = other.recv_from(&mut buf).unwrap();
+    assert_eq!((count, from), (6, one.local_addr().unwrap()));
+    assert!(other.recv(&mut buf).unwrap_err().is_would_block());
+    let shared = BindOptions::new().reuse_port(true);
+    let one = UdpSocket::bind_with(any, &shared).unwrap();
+    UdpSocket::bind_with(one.local_addr().unwrap(), &shared).unwrap();
+}
+
+#[test]
+fn unix_sockets() {
+    let name = format!("epore no_std {}", std::process::id());
+    let addr = UnixAddr::from_abstract_name(&name).unwrap();
+    let listener = UnixListener::bind_addr(&addr).unwrap();
+    let client = UnixStream::connect_addr(&addr).unwrap();
+    readable(&listener);
+    let (server, peer) = listener.accept().unwrap();
+    assert!(peer.is_unnamed());
+    assert_eq!(client.peer_addr().unwrap(), addr);
+    client.write(b"x").unwrap();
+    assert_eq!(server.read(&mut [0; 8]).unwrap(), 1);
+
+    let (one, other) = UnixDatagram::pair().unwrap();
+    one.send(b"word").unwrap();
+    assert_eq!(other.recv(&mut [0; 8]).unwrap(), 4);
+    let error = UnixStream::connect("/nowhere at all").unwrap_err();
+    assert_eq!(error.errno(), Errno::ENOENT);
+}
+
+#[test]
+fn slices_of_its_own_are_written_and_read_in_one_call() {
+    fn crosses_threads<T: Send + Sync>(_: &T) {}
+    let (near, far) = UnixStream::pair().unwrap();
+    let parts = [
+        IoSlice::new(b"one, "),
+        IoSlice::new(b""),
+        IoSlice::new(b"two"),
+    ];
+    crosses_threads(&parts);
+    assert_eq!(near.write_vectored(&parts).unwrap(), 8);
+    let (mut head, mut tail) = ([1; 5], [2; 4]);
+    let mut room = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut tail)];
+    crosses_threads(&room);
+    assert_eq!(far.read_vectored(&mut room).unwrap(), 8);
+    assert_eq!((&head, &tail), (b"one, ", b"two\x02"));
+    near.write_vectored(&[parts[2]; 3]).unwrap();
+    assert_eq!(far.read(&mut [0; 16]).unwrap(), 9);
 }
 
 #[test]

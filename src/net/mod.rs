@@ -1,0 +1,359 @@
+//! Non-blocking sockets, for programs that have no std to take them from: TCP, UDP, and
+//! the Unix sockets of one machine.
+//!
+//! All are closed on `execve`. With the feature `std` they convert to and from std's
+//! own, and streams read and write through `std::io::Read` and `std::io::Write` too.
+
+use core::net::SocketAddr;
+
+use syscalls::Sysno;
+
+use crate::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::sys::{
+    self, AF_INET, AF_INET6, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_UNICAST_HOPS, IPV6_V6ONLY,
+    SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ERROR, SO_REUSEPORT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
+    SockAddr,
+};
+use crate::{Errno, Error, Result};
+
+/// What every socket has: its address, and the traits that it shares with every other
+/// owner of a descriptor.
+///
+/// `From<OwnedFd>` takes any descriptor at its owner's word: one that blocks makes a
+/// socket that blocks.
+macro_rules! socket {
+    ($name:ident, $std:path, $kind:literal, $address:ty, $from_raw:path) => {
+        impl $name {
+            /// This end's address.
+            ///
+            /// # Errors
+            ///
+            /// None that a healthy kernel gives.
+            pub fn local_addr(&self) -> Result<$address> {
+                $from_raw(sys::getsockname(self.socket.as_fd())?, Sysno::getsockname)
+            }
+        }
+
+        impl AsFd for $name {
+            #[inline]
+            fn as_fd(&self) -> BorrowedFd<'_> {
+                self.socket.as_fd()
+            }
+        }
+
+        impl AsRawFd for $name {
+            #[inline]
+            fn as_raw_fd(&self) -> RawFd {
+                self.socket.as_raw_fd()
+            }
+        }
+
+        impl IntoRawFd for $name {
+            #[inline]
+            fn into_raw_fd(self) -> RawFd {
+                self.socket.into_raw_fd()
+            }
+        }
+
+        #[doc = concat!("Takes the descriptor as it is: it should be ", $kind, ", and")]
+        /// non-blocking.
+        impl From<OwnedFd> for $name {
+            #[inline]
+            fn from(socket: OwnedFd) -> Self {
+                Self { socket }
+            }
+        }
+
+        impl From<$name> for OwnedFd {
+            #[inline]
+            fn from(socket: $name) -> Self {
+                socket.socket
+            }
+        }
+
+        /// Makes it non-blocking.
+        #[cfg(feature = "std")]
+        impl TryFrom<$std> for $name {
+            type Error = std::io::Error;
+
+            fn try_from(socket: $std) -> std::io::Result<Self> {
+                socket.set_nonblocking(true)?;
+                Ok(Self {
+                    socket: socket.into(),
+                })
+            }
+        }
+
+        /// It stays non-blocking.
+        #[cfg(feature = "std")]
+        impl From<$name> for $std {
+            fn from(socket: $name) -> Self {
+                socket.socket.into()
+            }
+        }
+    };
+}
+
+/// What every socket has that can be connected.
+macro_rules! peer_addr {
+    ($name:ident, $address:ty, $from_raw:path) => {
+        impl $name {
+            /// The other end's address.
+            ///
+            /// # Errors
+            ///
+            /// - `ENOTCONN`: not connected, or not yet.
+            pub fn peer_addr(&self) -> Result<$address> {
+                $from_raw(sys::getpeername(self.socket.as_fd())?, Sysno::getpeername)
+            }
+        }
+    };
+}
+
+/// What every internet socket has.
+macro_rules! ttl {
+    ($name:ident) => {
+        impl $name {
+            /// How many routers a packet may pass: the time to live, or over IPv6 the
+            /// hop limit.
+            ///
+            /// # Errors
+            ///
+            /// - `EINVAL`: zero over IPv4, or above 255.
+            #[doc(alias = "IP_TTL")]
+            #[doc(alias = "IPV6_UNICAST_HOPS")]
+            pub fn set_ttl(&self, ttl: u32) -> Result<()> {
+                super::set_ttl(self.socket.as_fd(), ttl)
+            }
+
+            /// How many routers a packet may pass.
+            ///
+            /// # Errors
+            ///
+            /// None that a healthy kernel gives.
+            #[doc(alias = "IP_TTL")]
+            #[doc(alias = "IPV6_UNICAST_HOPS")]
+            pub fn ttl(&self) -> Result<u32> {
+                super::ttl(self.socket.as_fd())
+            }
+        }
+    };
+}
+
+mod stream;
+mod tcp;
+mod udp;
+mod unix;
+mod unix_addr;
+
+pub use crate::sys::{IoSlice, IoSliceMut};
+pub use tcp::{Keepalive, TcpListener, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use unix_addr::UnixAddr;
+
+/// How many connections may wait to be accepted. The kernel bounds it by
+/// `/proc/sys/net/core/somaxconn`, whose default is this.
+const BACKLOG: i32 = 4096;
+
+/// Which directions a `shutdown` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Reading: what the peer still sends is dropped.
+    Read,
+    /// Writing: the peer reads the end of the stream.
+    Write,
+    /// Both.
+    Both,
+}
+
+impl Shutdown {
+    fn apply(self, socket: &OwnedFd) -> Result<()> {
+        let how = match self {
+            Self::Read => SHUT_RD,
+            Self::Write => SHUT_WR,
+            Self::Both => SHUT_RDWR,
+        };
+        sys::shutdown(socket.as_fd(), how)
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<std::net::Shutdown> for Shutdown {
+    fn from(how: std::net::Shutdown) -> Self {
+        match how {
+            std::net::Shutdown::Read => Self::Read,
+            std::net::Shutdown::Write => Self::Write,
+            std::net::Shutdown::Both => Self::Both,
+        }
+    }
+}
+
+/// What has to be settled before a socket has its address, for
+/// [`TcpListener::bind_with`] and [`UdpSocket::bind_with`].
+///
+/// One queue per core: each thread has a listener of its own at the same address, and
+/// the kernel shares the connections out among them.
+///
+/// ```
+/// use std::thread;
+/// use epore::net::{BindOptions, TcpListener, TcpStream};
+/// use epore::{Events, Interest, Poll, Token};
+///
+/// const SHARED: BindOptions = BindOptions::new().reuse_port(true).backlog(64);
+///
+/// let first = TcpListener::bind_with("127.0.0.1:0".parse().unwrap(), &SHARED)?;
+/// let addr = first.local_addr()?;
+/// let second = TcpListener::bind_with(addr, &SHARED)?;
+///
+/// let clients: Vec<_> = (0..16).map(|_| TcpStream::connect(addr)).collect();
+/// let accepted: usize = thread::scope(|scope| {
+///     let serve = |listener: TcpListener| -> epore::Result<usize> {
+///         let mut queue = Poll::new()?;
+///         queue.registry().register(&listener, Token(0), Interest::READABLE)?;
+///         let mut count = 0;
+///         loop {
+///             let mut events = Events::<1>::new();
+///             queue.poll(&mut events, Some(std::time::Duration::from_millis(100)))?;
+///             if events.is_empty() {
+///                 return Ok(count);
+///             }
+///             listener.accept()?;
+///             count += 1;
+///         }
+///     };
+///     let threads = [first, second].map(|listener| scope.spawn(move || serve(listener)));
+///     threads.map(|thread| thread.join().unwrap().unwrap()).iter().sum()
+/// });
+/// assert_eq!(accepted, clients.len());
+/// # Ok::<(), epore::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindOptions {
+    backlog: i32,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+}
+
+impl BindOptions {
+    /// What `bind` does: an address of one's own, and 4096 connections that may wait.
+    pub const fn new() -> Self {
+        Self {
+            backlog: BACKLOG,
+            reuse_port: false,
+            only_v6: None,
+        }
+    }
+
+    /// How many connections may wait to be accepted; those that come then are not
+    /// answered. `/proc/sys/net/core/somaxconn` bounds it. For datagrams it means nothing.
+    #[must_use]
+    pub const fn backlog(mut self, connections: u32) -> Self {
+        self.backlog = if connections > i32::MAX as u32 {
+            i32::MAX
+        } else {
+            connections as i32
+        };
+        self
+    }
+
+    /// Lets other sockets of the same user have the same address, if they ask for it as
+    /// well (Linux 3.9). Each connection goes to one of them, chosen by its addresses,
+    /// and so does each datagram. What waits at a listener that is closed is lost.
+    #[doc(alias = "SO_REUSEPORT")]
+    #[must_use]
+    pub const fn reuse_port(mut self, reuse: bool) -> Self {
+        self.reuse_port = reuse;
+        self
+    }
+
+    /// Whether an IPv6 socket at the unspecified address leaves IPv4 to others; if it is
+    /// not said, `/proc/sys/net/ipv6/bindv6only` decides. For IPv4 it means nothing.
+    #[doc(alias = "IPV6_V6ONLY")]
+    #[must_use]
+    pub const fn only_v6(mut self, only: bool) -> Self {
+        self.only_v6 = Some(only);
+        self
+    }
+
+    fn apply(&self, socket: BorrowedFd<'_>, addr: &SocketAddr) -> Result<()> {
+        if self.reuse_port {
+            sys::setsockopt_int(socket, SOL_SOCKET, SO_REUSEPORT, 1)?;
+        }
+        match self.only_v6 {
+            Some(only) if addr.is_ipv6() => {
+                sys::setsockopt_int(socket, IPPROTO_IPV6, IPV6_V6ONLY, only.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Default for BindOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn open(family: u16, kind: i32) -> Result<OwnedFd> {
+    sys::socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+}
+
+fn open_ip(addr: &SocketAddr, kind: i32) -> Result<OwnedFd> {
+    open(if addr.is_ipv4() { AF_INET } else { AF_INET6 }, kind)
+}
+
+fn bind(socket: &OwnedFd, addr: SocketAddr) -> Result<()> {
+    sys::bind(socket.as_fd(), &addr.into()).map_err(|error| match error.errno() {
+        Errno::EADDRINUSE if addr.port() == 0 => error.because(NO_PORT),
+        _ => explain_address(error),
+    })
+}
+
+fn ip(addr: SockAddr, from: Sysno) -> Result<SocketAddr> {
+    addr.to_ip()
+        .ok_or_else(|| Error::new(from, Errno::EAFNOSUPPORT).because("not an IPv4 or IPv6 socket"))
+}
+
+/// The option that bounds a packet's way.
+fn hops(socket: BorrowedFd<'_>) -> Result<(i32, i32)> {
+    Ok(match sys::getsockname(socket)?.family() {
+        Some(AF_INET6) => (IPPROTO_IPV6, IPV6_UNICAST_HOPS),
+        _ => (IPPROTO_IP, IP_TTL),
+    })
+}
+
+fn set_ttl(socket: BorrowedFd<'_>, ttl: u32) -> Result<()> {
+    let (level, option) = hops(socket)?;
+    sys::setsockopt_int(socket, level, option, ttl.try_into().unwrap_or(i32::MAX))
+}
+
+fn ttl(socket: BorrowedFd<'_>) -> Result<u32> {
+    let (level, option) = hops(socket)?;
+    Ok(sys::getsockopt_int(socket, level, option)?.unsigned_abs())
+}
+
+fn pending_error(socket: &OwnedFd, of: Sysno) -> Result<Option<Error>> {
+    Ok(
+        match sys::getsockopt_int(socket.as_fd(), SOL_SOCKET, SO_ERROR)? {
+            0 => None,
+            errno => Some(explain_address(Error::new(of, Errno::new(errno)))),
+        },
+    )
+}
+
+const NO_PORT: &str = "no local port is free";
+
+#[cold]
+fn explain_address(error: Error) -> Error {
+    error.because(match error.errno() {
+        Errno::ECONNREFUSED => Some("nobody listens at that address"),
+        Errno::EADDRINUSE => Some("another socket has that address"),
+        Errno::EADDRNOTAVAIL if error.syscall() == "connect" => Some(NO_PORT),
+        Errno::EADDRNOTAVAIL => Some("no interface of this machine has that address"),
+        Errno::EACCES if error.syscall() == "bind" => {
+            Some("ports below 1024 need CAP_NET_BIND_SERVICE")
+        }
+        _ => None,
+    })
+}
