@@ -7,7 +7,7 @@ use common::queue::{expect_event, expect_events, expect_silence, expect_tokens, 
 use common::tcp::{self, V4};
 use epore::fd::{AsFd, AsRawFd, OwnedFd};
 use epore::net::{BindOptions, UdpSocket};
-use epore::{Errno, Interest, Token};
+use epore::{Errno, Interest, Token, sys};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -306,6 +306,12 @@ fn the_time_to_live_is_kept() {
         assert!(socket.ttl().unwrap() > 1);
         socket.set_ttl(10).unwrap();
         assert_eq!(socket.ttl().unwrap(), 10);
+        let (level, option) = match any {
+            SocketAddr::V4(_) => (sys::IPPROTO_IP, sys::IP_TTL),
+            SocketAddr::V6(_) => (sys::IPPROTO_IPV6, sys::IPV6_UNICAST_HOPS),
+        };
+        let hops = sys::getsockopt_int(socket.as_fd(), level, option);
+        assert_eq!(hops.unwrap(), 10, "what a packet of this family heeds");
         for wrong in [256, u32::MAX] {
             assert_eq!(socket.set_ttl(wrong).unwrap_err().errno(), Errno::EINVAL);
         }

@@ -511,6 +511,29 @@ fn a_receiver_without_room_is_told_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_sender_that_is_connected_hears_of_room() {
+    for connected in [true, false] {
+        let (sender, receiver) = (UnixDatagram::unbound().unwrap(), free());
+        let to = addr(&receiver);
+        if connected {
+            sender.connect_addr(&to).unwrap();
+        }
+        let mut queue = watching(&sender, Interest::WRITABLE.edge());
+        assert!(expect_event(&mut queue).is_writable());
+        while sender.send_to_addr(b"x", &to).is_ok() {}
+        // Without a peer, nobody knows whose room is meant.
+        let mut level = watching(&sender, Interest::WRITABLE);
+        let writable = !common::queue::look(&mut level).is_empty();
+        assert_eq!(writable, !connected);
+        while receiver.recv(&mut [0; 8]).is_ok() {}
+        if connected {
+            assert!(expect_event(&mut queue).is_writable());
+        }
+        sender.send_to_addr(b"x", &to).unwrap();
+    }
+}
+
+#[test]
 fn datagrams_to_nobody_are_refused() {
     let socket = UnixDatagram::unbound().unwrap();
     assert_eq!(socket.send(b"x").unwrap_err().errno(), Errno::ENOTCONN);

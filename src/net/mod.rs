@@ -245,8 +245,9 @@ impl BindOptions {
         }
     }
 
-    /// How many connections may wait to be accepted; those that come then are not
-    /// answered. `/proc/sys/net/core/somaxconn` bounds it. For datagrams it means nothing.
+    /// How many connections may wait to be accepted, and Linux lets one more wait; those
+    /// that come then are not answered. `/proc/sys/net/core/somaxconn` bounds it. For
+    /// datagrams it means nothing.
     #[must_use]
     pub const fn backlog(mut self, connections: u32) -> Self {
         self.backlog = if connections > i32::MAX as u32 {

@@ -56,14 +56,14 @@ pub struct UnixStream {
     socket: OwnedFd,
 }
 
-/// A Unix socket for datagrams, which none is lost of: non-blocking, closed on `execve`.
+/// A Unix socket for datagrams: non-blocking, closed on `execve`.
 ///
-/// A datagram is sent whole or not at all. One that is longer than the slice that it is
-/// received into is cut, and its rest lost.
+/// A datagram is sent whole or not at all, and none is lost on the way. One that is
+/// longer than the slice that it is received into is cut, and its rest lost.
 ///
-/// Where a receiver has no room, sending answers `EAGAIN`. A socket that is connected is
-/// writable again when there is room; for one that is not, the queue cannot know which
-/// receiver is meant, and reports it writable all the time.
+/// Where a receiver has no room, sending answers `EAGAIN`. A socket that is connected
+/// becomes writable when there is room again; of one that is not, the queue cannot know
+/// which receiver is meant, and reports it writable all the time.
 ///
 /// ```
 /// use epore::net::{UnixAddr, UnixDatagram};
@@ -84,7 +84,8 @@ pub struct UnixDatagram {
 }
 
 impl UnixListener {
-    /// Listens at a path, and makes the file.
+    /// Listens at a path, and makes the file. With the feature `std`, a `Path` becomes an
+    /// address by `try_from`, for [`bind_addr`](Self::bind_addr).
     ///
     /// # Errors
     ///

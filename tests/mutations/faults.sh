@@ -108,6 +108,34 @@ fault address-not-reused '!native' net \
     src/net/tcp.rs 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
         options' 'sys::setsockopt_int(socket.as_fd(), SOL_SOCKET, SO_REUSEADDR, 0)?;
         options'
+fault sigpipe-of-slices '!native' 'net unix' \
+    src/net/stream.rs '&bufs[..count], MSG_NOSIGNAL' '&bufs[..count], 0'
+fault port-not-shared '!native' 'net udp' \
+    src/net/mod.rs 'SO_REUSEPORT, 1)' 'SO_REUSEPORT, 0)'
+fault backlog-ignored '!native' net \
+    src/net/tcp.rs 'options.backlog)' 'BindOptions::new().backlog)'
+fault ipv4-taken-along '!native' 'net udp' \
+    src/net/mod.rs 'IPV6_V6ONLY, only.into()' 'IPV6_V6ONLY, 0'
+fault local-address-ignored '!native' net \
+    src/net/tcp.rs '        sys::bind(socket.as_fd(), &local.into()).map_err(explain_address)?;
+' ''
+fault seconds-cut-off '!native' net \
+    src/net/tcp.rs 'u64::from(time.subsec_nanos() != 0)' '0'
+fault hops-of-ipv4-alone '!native' 'net udp' \
+    src/net/mod.rs 'Some(AF_INET6) => (IPPROTO_IPV6, IPV6_UNICAST_HOPS),' ''
+fault too-many-slices '!native' unix \
+    src/net/stream.rs 'let count = bufs.len().min(UIO_MAXIOV);
+                sys::sendmsg' 'let count = bufs.len();
+                sys::sendmsg'
+fault abstract-name-without-nul '!native' unix \
+    src/net/unix_addr.rs 'Self::with_zeros(1,' 'Self::with_zeros(0,'
+fault one-end-of-a-pair-left-open '!native' descriptors \
+    src/sys/socket.rs '    let other = unsafe { own(other) };
+' '    let other = unsafe { own(other) };
+    core::mem::forget(super::fcntl_dupfd_cloexec(super::fd::AsFd::as_fd(&other), 3));
+'
+fault destination-ignored '!native' 'abi udp unix' \
+    src/sys/socket.rs 'dest_addr.map(SockAddr::as_bytes)' 'dest_addr.map(SockAddr::as_bytes).filter(|_| false)'
 fault full-waker-fails '!native' waker \
     src/waker.rs 'Err(error) if error.is_would_block() => self.empty_and_add_one(),' ''
 fault full-waker-mute '!native' waker \
