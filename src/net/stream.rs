@@ -81,8 +81,8 @@ macro_rules! stream {
             }
         }
 
-        super::stream::with_std!($name, $name);
-        super::stream::with_std!($name, &$name);
+        with_std!($name, $name);
+        with_std!($name, &$name);
     };
 }
 
@@ -115,5 +115,3 @@ macro_rules! with_std {
         }
     };
 }
-
-pub(super) use {stream, with_std};

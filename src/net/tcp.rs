@@ -3,7 +3,6 @@ use core::time::Duration;
 
 use syscalls::Sysno;
 
-use super::stream::stream;
 use super::{
     BindOptions, IoSlice, IoSliceMut, Shutdown, bind, explain_address, ip, open_ip, pending_error,
 };

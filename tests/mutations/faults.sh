@@ -111,11 +111,11 @@ fault address-not-reused '!native' net \
 fault sigpipe-of-slices '!native' 'net unix' \
     src/net/stream.rs '&bufs[..count], MSG_NOSIGNAL' '&bufs[..count], 0'
 fault port-not-shared '!native' 'net udp' \
-    src/net/mod.rs 'SO_REUSEPORT, 1)' 'SO_REUSEPORT, 0)'
+    src/net/options.rs 'SO_REUSEPORT, 1)' 'SO_REUSEPORT, 0)'
 fault backlog-ignored '!native' net \
     src/net/tcp.rs 'options.backlog)' 'BindOptions::new().backlog)'
 fault ipv4-taken-along '!native' 'net udp' \
-    src/net/mod.rs 'IPV6_V6ONLY, only.into()' 'IPV6_V6ONLY, 0'
+    src/net/options.rs 'IPV6_V6ONLY, only.into()' 'IPV6_V6ONLY, 0'
 fault local-address-ignored '!native' net \
     src/net/tcp.rs '        sys::bind(socket.as_fd(), &local.into()).map_err(explain_address)?;
 ' ''
@@ -128,7 +128,7 @@ fault too-many-slices '!native' unix \
                 sys::sendmsg' 'let count = bufs.len();
                 sys::sendmsg'
 fault abstract-name-without-nul '!native' unix \
-    src/net/unix_addr.rs 'Self::with_zeros(1,' 'Self::with_zeros(0,'
+    src/net/unix/addr.rs 'Self::with_zeros(1,' 'Self::with_zeros(0,'
 fault one-end-of-a-pair-left-open '!native' descriptors \
     src/sys/socket.rs '    let other = unsafe { own(other) };
 ' '    let other = unsafe { own(other) };
