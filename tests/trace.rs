@@ -83,7 +83,7 @@ const SESSION: &str = "a short session";
 struct Architecture {
     heading: &'static str,
     registers: [&'static str; 6],
-    number: fn(&sys::Syscall) -> Option<u16>,
+    number: fn(&sys::Syscall) -> Option<u32>,
     wait: &'static str,
     /// Of `struct epoll_event`: size, alignment, offset of the data.
     layout: [usize; 3],
@@ -92,7 +92,7 @@ struct Architecture {
 const X86_64: Architecture = Architecture {
     heading: "\nOn x86_64:\n",
     registers: ["rdi", "rsi", "rdx", "r10", "r8", "r9"],
-    number: |call| call.x86_64,
+    number: sys::Syscall::x86_64,
     wait: "epoll_wait",
     layout: [12, 1, 4],
 };
@@ -100,7 +100,7 @@ const X86_64: Architecture = Architecture {
 const AARCH64: Architecture = Architecture {
     heading: "\nOn aarch64:\n",
     registers: ["x0", "x1", "x2", "x3", "x4", "x5"],
-    number: |call| call.aarch64,
+    number: sys::Syscall::aarch64,
     wait: "epoll_pwait",
     layout: [16, 8, 8],
 };
