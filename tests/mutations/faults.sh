@@ -117,7 +117,7 @@ fault backlog-ignored '!native' net \
 fault ipv4-taken-along '!native' 'net udp' \
     src/net/options.rs 'IPV6_V6ONLY, only.into()' 'IPV6_V6ONLY, 0'
 fault local-address-ignored '!native' net \
-    src/net/tcp.rs '        sys::bind(socket.as_fd(), &local.into()).map_err(explain_address)?;
+    src/net/tcp.rs '        bind(&socket, local)?;
 ' ''
 fault seconds-cut-off '!native' net \
     src/net/tcp.rs 'u64::from(time.subsec_nanos() != 0)' '0'
