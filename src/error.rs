@@ -55,6 +55,10 @@ impl Error {
         }
     }
 
+    pub(crate) const fn sysno(&self) -> Sysno {
+        self.sysno
+    }
+
     /// The name of the system call that failed, as in the man pages.
     pub fn syscall(&self) -> &'static str {
         sys::name(self.sysno)

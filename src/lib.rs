@@ -22,9 +22,13 @@ mod busy_poll;
 mod error;
 mod event;
 mod gate;
+pub mod inotify;
 mod interest;
 pub mod net;
+pub mod pipe;
 mod poll;
+pub mod process;
+pub mod signal;
 #[allow(unsafe_code)]
 pub mod sys;
 mod timer;

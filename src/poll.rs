@@ -6,7 +6,7 @@ use static_assertions::assert_impl_all;
 use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use crate::gate::{Gates, Turn};
 use crate::sys::{
-    self, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EventBuffer, Timespec,
+    self, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EventBuffer, SigSet, Timespec,
 };
 use crate::{Errno, Error, Event, Interest, Result, Token};
 
@@ -150,14 +150,66 @@ impl Poll {
         events: &mut B,
         timeout: Option<Duration>,
     ) -> Result<()> {
+        self.poll_masked(events, timeout, None)
+    }
+
+    /// [`poll`](Self::poll) with the thread's signal mask replaced by `mask` for the time
+    /// of the wait, in one step: what is blocked otherwise and not in `mask` ends the wait
+    /// with `EINTR`, also if it is pending already. Between unblocking a signal and
+    /// waiting it would slip through.
+    ///
+    /// For programs whose signals have handlers. For others there is
+    /// [`Signals`](crate::signal::Signals), which is a source.
+    ///
+    /// See [epoll_pwait(2)](https://man7.org/linux/man-pages/man2/epoll_pwait.2.html).
+    ///
+    /// # Errors
+    ///
+    /// As [`poll`](Self::poll).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use epore::signal::{self, SIGHUP, SigSet};
+    /// use epore::{Events, Poll, Token, Waker};
+    ///
+    /// // Whatever SIGHUP's handler does, it does it inside the wait.
+    /// let before = signal::block(SigSet::of(&[SIGHUP]))?;
+    /// let mut queue = Poll::new()?;
+    /// let waker = Waker::new(queue.registry(), Token(0))?;
+    /// waker.wake()?;
+    ///
+    /// let mut events = Events::<8>::new();
+    /// queue.poll_with_mask(&mut events, None, before.without(SIGHUP))?;
+    /// assert_eq!(events[0].token(), Token(0));
+    /// # Ok::<(), epore::Error>(())
+    /// ```
+    #[doc(alias = "epoll_pwait")]
+    #[inline]
+    pub fn poll_with_mask<B: EventBuffer + ?Sized>(
+        &mut self,
+        events: &mut B,
+        timeout: Option<Duration>,
+        mask: SigSet,
+    ) -> Result<()> {
+        self.poll_masked(events, timeout, Some(&mask))
+    }
+
+    #[inline]
+    fn poll_masked<B: EventBuffer + ?Sized>(
+        &mut self,
+        events: &mut B,
+        timeout: Option<Duration>,
+        mask: Option<&SigSet>,
+    ) -> Result<()> {
         if self.registry.gates.may_have_noted() && self.report_noted(events)? {
             return Ok(());
         }
         match timeout {
-            None => self.wait(events, -1)?,
+            None => self.wait(events, -1, mask)?,
             Some(timeout) => match whole_millis(timeout) {
-                Some(millis) => self.wait(events, millis)?,
-                None => self.wait_precisely(events, timeout)?,
+                Some(millis) => self.wait(events, millis, mask)?,
+                None => self.wait_precisely(events, timeout, mask)?,
             },
         };
         Ok(())
@@ -174,8 +226,16 @@ impl Poll {
 
     /// Waits, and returns how many events it got.
     #[inline]
-    fn wait<B: EventBuffer + ?Sized>(&self, events: &mut B, millis: i32) -> Result<usize> {
-        self.harvest(events, |epoll, room| sys::epoll_wait(epoll, room, millis))
+    fn wait<B: EventBuffer + ?Sized>(
+        &self,
+        events: &mut B,
+        millis: i32,
+        mask: Option<&SigSet>,
+    ) -> Result<usize> {
+        self.harvest(events, |epoll, room| match mask {
+            None => sys::epoll_wait(epoll, room, millis),
+            mask => sys::epoll_pwait(epoll, room, millis, mask),
+        })
     }
 
     #[inline]
@@ -198,11 +258,12 @@ impl Poll {
         &mut self,
         events: &mut B,
         timeout: Duration,
+        mask: Option<&SigSet>,
     ) -> Result<usize> {
         if !self.whole_milliseconds {
             let timespec = Timespec::from(timeout);
             let waited = self.harvest(events, |epoll, room| {
-                sys::epoll_pwait2(epoll, room, Some(&timespec), None)
+                sys::epoll_pwait2(epoll, room, Some(&timespec), mask)
             });
             match waited {
                 Err(error) if matches!(error.errno(), Errno::ENOSYS | Errno::EPERM) => {
@@ -212,7 +273,7 @@ impl Poll {
             }
         }
 
-        self.wait_rounded_up(events, timeout)
+        self.wait_rounded_up(events, timeout, mask)
     }
 
     /// [`wait`](Self::wait) for whole milliseconds, of which one call may not be
@@ -223,6 +284,7 @@ impl Poll {
         &self,
         events: &mut B,
         timeout: Duration,
+        mask: Option<&SigSet>,
     ) -> Result<usize> {
         let millis = u64::from(timeout.subsec_nanos().div_ceil(1_000_000));
         let mut left = timeout
@@ -232,7 +294,7 @@ impl Poll {
         loop {
             let now = i32::try_from(left).unwrap_or(i32::MAX);
             left -= now as u64;
-            let count = self.wait(events, now)?;
+            let count = self.wait(events, now, mask)?;
             if left == 0 || count > 0 {
                 return Ok(count);
             }

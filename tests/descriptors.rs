@@ -5,8 +5,11 @@ mod common;
 use common::kernel;
 use common::queue::{expect_silence, expect_tokens, queue, watching};
 use common::tcp::{self, V4};
+use epore::inotify::{IN_CREATE, Inotify};
 use epore::net::{self, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram};
-use epore::{Errno, Interest, Poll, Timer, Token, Waker, sys};
+use epore::process::Child;
+use epore::signal::{SigSet, Signals};
+use epore::{Errno, Interest, Poll, Timer, Token, Waker, pipe, sys};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
@@ -49,6 +52,16 @@ fn what_is_dropped_is_closed() {
                 .unwrap()
                 .set(std::time::Duration::ZERO)
                 .unwrap();
+        });
+        balanced("a pipe", || drop(pipe::new().unwrap()));
+        balanced("one end of a pipe", || drop(pipe::new().unwrap().0));
+        balanced("signals", || drop(Signals::new(SigSet::EMPTY).unwrap()));
+        balanced("a child", || {
+            drop(Child::open(std::process::id()).unwrap());
+            Child::spawn(c"/nowhere", &[], &[]).unwrap_err();
+        });
+        balanced("watches", || {
+            Inotify::new().unwrap().add(c"/", IN_CREATE).unwrap();
         });
         balanced("a listener", || drop(TcpListener::bind(V4).unwrap()));
         balanced("a connection", || drop(tcp::connected(V4)));

@@ -11,12 +11,19 @@ use common::queue::{
 };
 use common::tcp::{self, V4};
 use epore::fd::{AsFd, OwnedFd};
+use epore::inotify::{IN_CREATE, Inotify};
 use epore::net::{
     BindOptions, Keepalive, Shutdown, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram,
     UnixListener, UnixStream,
 };
-use epore::sys::{self, SYSCALLS, SockAddr, Timespec};
-use epore::{BusyPoll, Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker};
+use epore::pipe::{Receiver, Sender};
+use epore::process::{self, Child, ExitStatus};
+use epore::signal::{SIGUSR1, SIGUSR2, SigSet, Signals};
+use epore::sys::{self, SYSCALLS, SockAddr, Timespec, WaitId};
+use epore::{
+    BusyPoll, Errno, Error, Event, Events, Interest, Poll, Result, Timer, Token, Waker, pipe,
+    signal,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -62,6 +69,9 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ("clock_gettime", &[
             E::EACCES, E::EFAULT, E::EINVAL, E::ENODEV, E::EOPNOTSUPP, E::EOVERFLOW, E::EPERM,
         ]),
+        ("clone", &[
+            E::EAGAIN, E::EINVAL, E::ENOMEM, E::ENOSPC, E::EPERM, E::EUSERS, E::ENOSYS,
+        ]),
         ("close", &[E::EBADF, E::EDQUOT, E::EINTR, E::EIO, E::ENOSPC]),
         ("connect", &[
             E::EACCES, E::EADDRINUSE, E::EADDRNOTAVAIL, E::EAFNOSUPPORT, E::EAGAIN, E::EALREADY,
@@ -81,6 +91,13 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ]),
         ("epoll_wait", &[E::EBADF, E::EFAULT, E::EINTR, E::EINVAL]),
         ("eventfd2", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::ENOSYS]),
+        ("execve", &[
+            E::EACCES, E::E2BIG, E::EAGAIN, E::EFAULT, E::EINVAL, E::EIO, E::EISDIR, E::ELIBBAD,
+            E::ELOOP, E::EMFILE, E::ENAMETOOLONG, E::ENFILE, E::ENOENT, E::ENOEXEC, E::ENOMEM,
+            E::ENOTDIR, E::EPERM, E::ETXTBSY,
+        ]),
+        // It has none; a filter may.
+        ("exit_group", &[E::ENOSYS, E::EPERM, E::EINTR]),
         // Most are for other commands.
         ("fcntl", &[
             E::EACCES, E::EAGAIN, E::EBADF, E::EBUSY, E::EDEADLK, E::EFAULT, E::EINTR, E::EINVAL,
@@ -91,6 +108,12 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ]),
         ("getsockname", &[E::EBADF, E::EFAULT, E::EINVAL, E::ENOBUFS, E::ENOTSOCK]),
         ("getsockopt", &[E::EBADF, E::EFAULT, E::EINVAL, E::ENOPROTOOPT, E::ENOTSOCK]),
+        ("inotify_add_watch", &[
+            E::EACCES, E::EBADF, E::EEXIST, E::EFAULT, E::EINVAL, E::ENAMETOOLONG, E::ENOENT,
+            E::ENOMEM, E::ENOSPC, E::ENOTDIR, E::ELOOP,
+        ]),
+        ("inotify_init1", &[E::EINVAL, E::EMFILE, E::ENFILE, E::ENOMEM, E::ENOSYS]),
+        ("inotify_rm_watch", &[E::EBADF, E::EINVAL, E::ENOSYS]),
         // For the parameters of a queue.
         ("ioctl", &[
             E::EBADF, E::EFAULT, E::EINVAL, E::ENOTTY, E::EOPNOTSUPP, E::EPERM,
@@ -98,6 +121,13 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ("listen", &[
             E::EADDRINUSE, E::EBADF, E::ENOTSOCK, E::EOPNOTSUPP, E::EACCES, E::EINVAL,
         ]),
+        ("pidfd_open", &[
+            E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM, E::ESRCH, E::ENOSYS, E::EPERM,
+        ]),
+        ("pidfd_send_signal", &[
+            E::EBADF, E::EINVAL, E::EPERM, E::ESRCH, E::ENOSYS, E::EAGAIN,
+        ]),
+        ("pipe2", &[E::EFAULT, E::EINVAL, E::EMFILE, E::ENFILE, E::ENOMEM]),
         ("read", &[
             E::EAGAIN, E::EBADF, E::EFAULT, E::EINTR, E::EINVAL, E::EIO, E::EISDIR,
             E::ECONNRESET, E::ENOTCONN, E::ETIMEDOUT, E::ECANCELED, E::EHOSTUNREACH,
@@ -112,6 +142,8 @@ const ERRNOS: &[(&str, &[Errno])] = {
             E::EAGAIN, E::EBADF, E::ECONNREFUSED, E::EFAULT, E::EINTR, E::EINVAL, E::ENOMEM,
             E::ENOTCONN, E::ENOTSOCK, E::ECONNRESET, E::ETIMEDOUT, E::EHOSTUNREACH,
         ]),
+        ("rt_sigaction", &[E::EFAULT, E::EINVAL, E::ENOSYS]),
+        ("rt_sigprocmask", &[E::EFAULT, E::EINVAL, E::ENOSYS]),
         ("sendmsg", &[
             E::EACCES, E::EAGAIN, E::EALREADY, E::EBADF, E::ECONNRESET, E::EDESTADDRREQ,
             E::EFAULT, E::EINTR, E::EINVAL, E::EISCONN, E::EMSGSIZE, E::ENOBUFS, E::ENOMEM,
@@ -129,6 +161,9 @@ const ERRNOS: &[(&str, &[Errno])] = {
             E::ENOMEM,
         ]),
         ("shutdown", &[E::EBADF, E::EINVAL, E::ENOTCONN, E::ENOTSOCK, E::ENOBUFS]),
+        ("signalfd4", &[
+            E::EBADF, E::EFAULT, E::EINVAL, E::EMFILE, E::ENFILE, E::ENODEV, E::ENOMEM,
+        ]),
         ("socket", &[
             E::EACCES, E::EAFNOSUPPORT, E::EINVAL, E::EMFILE, E::ENFILE, E::ENOBUFS, E::ENOMEM,
             E::EPROTONOSUPPORT, E::EPERM, E::ESOCKTNOSUPPORT, E::EPROTOTYPE,
@@ -142,6 +177,9 @@ const ERRNOS: &[(&str, &[Errno])] = {
         ]),
         ("timerfd_gettime", &[E::EBADF, E::EFAULT, E::EINVAL]),
         ("timerfd_settime", &[E::EBADF, E::ECANCELED, E::EFAULT, E::EINVAL]),
+        ("waitid", &[
+            E::EBADF, E::ECHILD, E::EFAULT, E::EINTR, E::EINVAL, E::ESRCH, E::EAGAIN,
+        ]),
         ("write", &[
             E::EAGAIN, E::EBADF, E::EDESTADDRREQ, E::EDQUOT, E::EFAULT, E::EFBIG, E::EINTR,
             E::EINVAL, E::EIO, E::ENOSPC, E::EPERM, E::EPIPE,
@@ -166,6 +204,9 @@ struct Site<E: 'static = Error> {
     calls: &'static [&'static str],
     /// Of which call, and of which place, which error is not the caller's.
     forgives: &'static [(usize, &'static [Errno])],
+    /// From which place on, if it fails there or later, what follows: more than the
+    /// closing of what was opened.
+    cleans_up: Option<(usize, &'static [&'static str])>,
     /// Does it, says what came of it, and asserts that what it was done with is as
     /// good as before.
     act: fn(&Faults) -> std::result::Result<u64, E>,
@@ -180,6 +221,7 @@ const fn site<E>(
         name,
         calls,
         forgives: &[],
+        cleans_up: None,
         act,
     }
 }
@@ -189,13 +231,23 @@ impl Site {
         Self { forgives, ..self }
     }
 
+    const fn cleans_up(self, from: usize, calls: &'static [&'static str]) -> Self {
+        Self {
+            cleans_up: Some((from, calls)),
+            ..self
+        }
+    }
+
     fn is_forgiven(&self, place: usize, errno: Errno) -> bool {
         // Nobody could do anything about it.
         self.name.starts_with("drop of")
-            || (self.forgives.iter()).any(|(at, errnos)| *at == place && errnos.contains(&errno))
+            || (self.forgives.iter())
+                .any(|(at, errnos)| *at == place && (errnos.is_empty() || errnos.contains(&errno)))
     }
 }
 
+/// Whichever it is.
+const ANY: &[Errno] = &[];
 const NONE_THERE: &[Errno] = &[Errno::EAGAIN];
 const NOT_ALLOWED: &[Errno] = &[Errno::ENOSYS, Errno::EPERM];
 const GOES_ON: &[Errno] = &[Errno::EINPROGRESS, Errno::EINTR];
@@ -277,6 +329,23 @@ const SITES: &[Site] = &[
                 poll(&mut queue, &mut Events::<1>::new(), FRACTION).unwrap();
             }
             waits_with(&mut queue, faults, FRACTION)
+        },
+    )
+    .forgives(&[(0, NOT_ALLOWED)]),
+    site("Poll::poll_with_mask", &["epoll_pwait"], |faults| {
+        let mut queue = queue();
+        waits_by(&mut queue, faults, |queue, events| {
+            queue.poll_with_mask(events, None, SigSet::EMPTY)
+        })
+    }),
+    site(
+        "Poll::poll_with_mask for a fraction",
+        &["epoll_pwait2"],
+        |faults| {
+            let mut queue = queue();
+            waits_by(&mut queue, faults, |queue, events| {
+                queue.poll_with_mask(events, FRACTION, SigSet::EMPTY)
+            })
         },
     )
     .forgives(&[(0, NOT_ALLOWED)]),
@@ -868,6 +937,166 @@ const SITES: &[Site] = &[
     site("drop of a pair", &["close", "close"], |faults| {
         drops(faults, UnixStream::pair().unwrap())
     }),
+    site("pipe::new", &["pipe2"], |faults| {
+        let made = faults.during(pipe::new);
+        passes(pipe::new().unwrap());
+        passes(made?);
+        Ok(0)
+    }),
+    site("Sender::write", &["write"], |faults| {
+        let (sender, receiver) = pipe::new().unwrap();
+        let count = faults.during(|| sender.write(b"four"));
+        let read = receiver.read(&mut [0; 8]);
+        assert_eq!(read.is_ok(), count.is_ok());
+        passes((sender, receiver));
+        count.map(|count| count as u64 - 4)
+    }),
+    site("Receiver::read", &["read"], |faults| {
+        let (sender, receiver) = pipe::new().unwrap();
+        sender.write(b"four").unwrap();
+        let count = faults.during(|| receiver.read(&mut [0; 8]));
+        if count.is_err() {
+            assert_eq!(receiver.read(&mut [0; 8]).unwrap(), 4);
+        }
+        passes((sender, receiver));
+        count.map(|count| count as u64 - 4)
+    }),
+    site("Sender::set_nonblocking", &["fcntl", "fcntl"], |faults| {
+        let (sender, receiver) = pipe::new().unwrap();
+        let done = faults.during(|| sender.set_nonblocking(false));
+        assert_eq!(kernel::is_nonblocking(&sender), done.is_err());
+        passes((sender, receiver));
+        done.map(|()| 0)
+    }),
+    site("Receiver::set_nonblocking", &["fcntl", "fcntl"], |faults| {
+        let (sender, receiver) = pipe::new().unwrap();
+        let done = faults.during(|| receiver.set_nonblocking(false));
+        assert_eq!(kernel::is_nonblocking(&receiver), done.is_err());
+        passes((sender, receiver));
+        done.map(|()| 0)
+    }),
+    site("Signals::new", &["signalfd4", "rt_sigprocmask"], |faults| {
+        signal::set_mask(SigSet::EMPTY).unwrap();
+        let made = faults.during(|| Signals::new(USR1));
+        let blocked = signal::block(SigSet::EMPTY).unwrap();
+        assert_eq!(blocked.contains(SIGUSR1), made.is_ok());
+        arrives(&Signals::new(USR1).unwrap());
+        arrives(&made?);
+        Ok(0)
+    }),
+    site("Signals::read", &["read"], |faults| {
+        let signals = Signals::new(USR1).unwrap();
+        kernel::signal_thread(kernel::thread_id(), SIGUSR1);
+        let signal = faults.during(|| signals.read());
+        // What was not read is still there.
+        let later = signals.read().unwrap();
+        assert_ne!(later.is_some(), matches!(signal, Ok(Some(_))));
+        arrives(&signals);
+        signal.map(|_| 0)
+    })
+    .forgives(&[(0, NONE_THERE)]),
+    site("signal::block", &["rt_sigprocmask"], |faults| {
+        signal::set_mask(SigSet::EMPTY).unwrap();
+        let done = faults.during(|| signal::block(USR1));
+        let blocked = signal::block(SigSet::EMPTY).unwrap();
+        assert_eq!(blocked.contains(SIGUSR1), done.is_ok());
+        done.map(|before| before.0)
+    }),
+    site("signal::set_mask", &["rt_sigprocmask"], |faults| {
+        signal::set_mask(USR1).unwrap();
+        let done = faults.during(|| signal::set_mask(SigSet::EMPTY));
+        let blocked = signal::block(SigSet::EMPTY).unwrap();
+        assert_eq!(blocked.contains(SIGUSR1), done.is_err());
+        done.map(|before| before.0)
+    }),
+    site("signal::ignore", &["rt_sigaction"], |faults| {
+        faults.during(|| signal::ignore(SIGUSR2)).map(|()| 0)
+    }),
+    site(
+        "Child::spawn",
+        &[
+            "pipe2",
+            "waitid",
+            "clone",
+            "rt_sigaction",
+            "rt_sigprocmask",
+            "execve",
+            "close",
+            "read",
+            "close",
+        ],
+        |faults| {
+            let argv = [c"faults", c"--exact", c"no such test"];
+            let child = faults.during(|| Child::spawn(c"/proc/self/exe", &argv, &[]));
+            let ended = child.map(ended);
+            assert_eq!(process::reap().unwrap(), None, "another child");
+            assert_eq!(ended?.code(), Some(0));
+            Ok(0)
+        },
+    )
+    // The second asks whether there are pidfds, and this is the answer.
+    .forgives(&[(1, &[Errno::EBADF]), (7, ANY)])
+    .cleans_up(3, NOT_STARTED),
+    site("Child::open", &["pidfd_open"], |faults| {
+        let child = faults.during(|| Child::open(std::process::id()));
+        child?.kill(0).unwrap();
+        Ok(0)
+    }),
+    site("Child::try_wait", &["waitid"], |faults| {
+        let mut child = short_lived();
+        tcp::readable(&child);
+        let status = faults.during(|| child.try_wait());
+        assert_eq!(child.try_wait().unwrap().unwrap().code(), Some(0));
+        status.map(|status| status.unwrap().code().unwrap() as u64)
+    }),
+    site("Child::kill", &["pidfd_send_signal"], |faults| {
+        let child = short_lived();
+        let done = faults.during(|| child.kill(0));
+        ended(child);
+        done.map(|()| 0)
+    }),
+    site("process::reap", &["waitid"], |faults| {
+        let child = short_lived();
+        tcp::readable(&child);
+        let reaped = faults.during(process::reap);
+        let later = process::reap().unwrap();
+        assert_ne!(later.is_some(), matches!(reaped, Ok(Some(_))));
+        reaped.map(|_| 0)
+    })
+    .forgives(&[(0, &[Errno::ECHILD])]),
+    site("Inotify::new", &["inotify_init1"], |faults| {
+        let made = faults.during(Inotify::new);
+        made?.add(c"/", IN_CREATE).unwrap();
+        Ok(0)
+    }),
+    site("Inotify::add", &["inotify_add_watch"], |faults| {
+        let inotify = Inotify::new().unwrap();
+        let watch = faults.during(|| inotify.add(c"/", IN_CREATE));
+        let there = inotify.add(c"/", IN_CREATE).unwrap();
+        inotify.remove(there).unwrap();
+        watch.map(|watch| assert_eq!(watch, there)).map(|()| 0)
+    }),
+    site("Inotify::remove", &["inotify_rm_watch"], |faults| {
+        let inotify = Inotify::new().unwrap();
+        let watch = inotify.add(c"/", IN_CREATE).unwrap();
+        let done = faults.during(|| inotify.remove(watch));
+        assert_eq!(inotify.remove(watch).is_ok(), done.is_err());
+        done.map(|()| 0)
+    }),
+    site("Inotify::read", &["read"], |faults| {
+        let inotify = Inotify::new().unwrap();
+        let watch = inotify.add(c"/", IN_CREATE).unwrap();
+        inotify.remove(watch).unwrap();
+        let mut buf = [0; 64];
+        let count = faults
+            .during(|| inotify.read(&mut buf))
+            .map(Iterator::count);
+        // What was not read is still there.
+        let later = inotify.read(&mut buf).unwrap().count();
+        assert_eq!(later, 1 - count.unwrap_or(0));
+        count.map(|_| 0)
+    })
+    .forgives(&[(0, NONE_THERE)]),
     site("drop of a Poll", &["close"], |faults| {
         drops(faults, queue())
     }),
@@ -882,6 +1111,21 @@ const SITES: &[Site] = &[
     }),
     site("drop of a TcpStream", &["close"], |faults| {
         drops(faults, tcp::pair().0)
+    }),
+    site("drop of a Sender", &["close"], |faults| {
+        drops(faults, pipe::new().unwrap().0)
+    }),
+    site("drop of a Receiver", &["close"], |faults| {
+        drops(faults, pipe::new().unwrap().1)
+    }),
+    site("drop of Signals", &["close"], |faults| {
+        drops(faults, Signals::new(USR1).unwrap())
+    }),
+    site("drop of a Child", &["close"], |faults| {
+        drops(faults, Child::open(std::process::id()).unwrap())
+    }),
+    site("drop of an Inotify", &["close"], |faults| {
+        drops(faults, Inotify::new().unwrap())
     }),
     // The raw layer: each function of `sys`.
     site("sys::accept4", &["accept4"], |faults| {
@@ -1070,6 +1314,107 @@ const SITES: &[Site] = &[
         let (timer, off) = (Timer::new().unwrap(), sys::Itimerspec::default());
         told(faults, || sys::timerfd_settime(timer.as_fd(), 0, &off))
     }),
+    site(
+        "sys::clone_execve",
+        &[
+            "pipe2",
+            "waitid",
+            "clone",
+            "rt_sigaction",
+            "rt_sigprocmask",
+            "execve",
+            "write",
+            "exit_group",
+            "close",
+            "read",
+            "waitid",
+            "close",
+            "close",
+        ],
+        |faults| {
+            let outcome = faults.during(|| sys::clone_execve(c"/nowhere", &[], &[]));
+            // Of a child that could not even tell why it did not start.
+            if let Ok((_, pidfd)) = &outcome {
+                tcp::readable(pidfd);
+            }
+            while let Some((_, status)) = process::reap().unwrap() {
+                assert_eq!(status.code(), Some(127));
+            }
+            not_there(outcome.map(drop))
+        },
+    )
+    .forgives(&[
+        (1, &[Errno::EBADF]),
+        (5, &[Errno::ENOENT]),
+        (6, ANY),
+        (7, ANY),
+        (9, ANY),
+        (10, ANY),
+    ])
+    .cleans_up(3, NOT_STARTED),
+    site("sys::execve", &["execve"], |faults| {
+        not_there(faults.during(|| sys::execve(c"/nowhere", &[], &[]).map(|never| match never {})))
+    })
+    .forgives(&[(0, &[Errno::ENOENT])]),
+    site("sys::fcntl_getfl", &["fcntl"], |faults| {
+        let counter = ready();
+        let flags = faults.during(|| sys::fcntl_getfl(counter.as_fd()));
+        flags.map(|flags| u64::from(flags & sys::O_NONBLOCK == 0))
+    }),
+    site("sys::fcntl_setfl", &["fcntl"], |faults| {
+        let counter = ready();
+        let done = faults.during(|| sys::fcntl_setfl(counter.as_fd(), 0));
+        done.map(|()| 0)
+    }),
+    site("sys::inotify_init1", &["inotify_init1"], |faults| {
+        faults.during(|| sys::inotify_init1(0)).map(|_| 0)
+    }),
+    site("sys::inotify_add_watch", &["inotify_add_watch"], |faults| {
+        let queue = sys::inotify_init1(0).unwrap();
+        let add = || sys::inotify_add_watch(queue.as_fd(), c"/", IN_CREATE);
+        faults.during(add).map(|watch| watch as u64 - 1)
+    }),
+    site("sys::inotify_rm_watch", &["inotify_rm_watch"], |faults| {
+        let queue = sys::inotify_init1(0).unwrap();
+        let watch = sys::inotify_add_watch(queue.as_fd(), c"/", IN_CREATE).unwrap();
+        let done = faults.during(|| sys::inotify_rm_watch(queue.as_fd(), watch));
+        done.map(|()| 0)
+    }),
+    site("sys::pidfd_open", &["pidfd_open"], |faults| {
+        let id = std::process::id() as i32;
+        faults.during(|| sys::pidfd_open(id)).map(|_| 0)
+    }),
+    site("sys::pidfd_send_signal", &["pidfd_send_signal"], |faults| {
+        let pidfd = sys::pidfd_open(std::process::id() as i32).unwrap();
+        let done = faults.during(|| sys::pidfd_send_signal(pidfd.as_fd(), 0));
+        done.map(|()| 0)
+    }),
+    site("sys::pipe2", &["pipe2"], |faults| {
+        faults.during(|| sys::pipe2(0)).map(|_| 0)
+    }),
+    site("sys::read_signalfd", &["read"], |faults| {
+        let counter = ready();
+        let info = faults.during(|| sys::read_signalfd(counter.as_fd()));
+        info.map(|info| u64::from(info.ssi_signo) - 1)
+    }),
+    site("sys::rt_sigaction", &["rt_sigaction"], |faults| {
+        let default = || sys::rt_sigaction(SIGUSR2, sys::Disposition::Default);
+        faults.during(default).map(|()| 0)
+    }),
+    site("sys::rt_sigprocmask", &["rt_sigprocmask"], |faults| {
+        let nothing = || sys::rt_sigprocmask(sys::SIG_BLOCK, SigSet::EMPTY);
+        faults.during(nothing).map(|_| 0)
+    }),
+    site("sys::signalfd4", &["signalfd4"], |faults| {
+        faults.during(|| sys::signalfd4(USR1, 0)).map(|_| 0)
+    }),
+    site("sys::waitid", &["waitid"], |faults| {
+        let child = short_lived();
+        let options = sys::WEXITED | sys::WNOWAIT;
+        let info = faults.during(|| sys::waitid(WaitId::All, options));
+        ended(child);
+        info.map(|info| info.unwrap().si_status as u64)
+    }),
     site("sys::write", &["write"], |faults| {
         let counter = ready();
         let count = faults.during(|| sys::write(counter.as_fd(), &1u64.to_ne_bytes()));
@@ -1128,6 +1473,51 @@ fn told<T>(faults: &Faults, act: impl FnOnce() -> Result<T>) -> Result<u64> {
     faults.during(act).map(|_| 0)
 }
 
+const USR1: SigSet = SigSet::of(&[SIGUSR1]);
+
+/// What follows where the child that is to become a program fails: it says so and ends,
+/// and the parent hears it, reaps it, and closes what it has opened.
+const NOT_STARTED: &[&str] = &[
+    "write",
+    "exit_group",
+    "close",
+    "read",
+    "waitid",
+    "close",
+    "close",
+];
+
+/// A program that was started, ends soon, and with code 0.
+fn short_lived() -> Child {
+    let argv = [c"faults", c"--exact", c"no such test"];
+    Child::spawn(c"/proc/self/exe", &argv, &[]).unwrap()
+}
+
+fn ended(mut child: Child) -> ExitStatus {
+    tcp::readable(&child);
+    child.try_wait().unwrap().expect("it has ended")
+}
+
+/// There is no such program: that is what should come of it.
+fn not_there(outcome: Result<()>) -> Result<u64> {
+    match outcome {
+        Err(error) if (error.syscall(), error.errno()) != ("execve", Errno::ENOENT) => Err(error),
+        _ => Ok(0),
+    }
+}
+
+/// What is sent is received.
+fn passes((sender, receiver): (Sender, Receiver)) {
+    assert_eq!(sender.write(b"word").unwrap(), 4);
+    assert_eq!(receiver.read(&mut [0; 8]).unwrap(), 4);
+}
+
+/// A signal that is raised is read.
+fn arrives(signals: &Signals) {
+    kernel::signal_thread(kernel::thread_id(), SIGUSR1);
+    assert_eq!(signals.read().unwrap().unwrap().number(), SIGUSR1);
+}
+
 /// A counter that is readable.
 fn ready() -> OwnedFd {
     sys::eventfd2(1, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap()
@@ -1169,6 +1559,14 @@ fn waits(faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
 /// Waits for an event that is there, reported once: what no wait has reported is
 /// there for the next.
 fn waits_with(queue: &mut Poll, faults: &Faults, timeout: Option<Duration>) -> Result<u64> {
+    waits_by(queue, faults, |queue, events| queue.poll(events, timeout))
+}
+
+fn waits_by(
+    queue: &mut Poll,
+    faults: &Faults,
+    wait: impl FnOnce(&mut Poll, &mut Events<4>) -> Result<()>,
+) -> Result<u64> {
     let source = ready();
     let registry = queue.registry();
     registry
@@ -1179,7 +1577,7 @@ fn waits_with(queue: &mut Poll, faults: &Faults, timeout: Option<Duration>) -> R
     assert_eq!(events.len(), 1);
 
     sys::write(source.as_fd(), &1u64.to_ne_bytes()).unwrap();
-    let done = faults.during(|| queue.poll(&mut events, timeout));
+    let done = faults.during(|| wait(queue, &mut events));
     assert_eq!(events.len(), usize::from(done.is_ok()), "{done:?}");
     if done.is_err() {
         expect_tokens(queue, &[6]);
@@ -1450,9 +1848,14 @@ fn names(calls: &[Call]) -> Vec<&'static str> {
     calls.iter().map(|call| call.name).collect()
 }
 
-/// Whether a call that succeeded has opened a descriptor.
-fn opens(call: &Call) -> bool {
-    ["socket", "eventfd2"].contains(&call.name) && call.failed.is_none()
+/// How many descriptors a call that succeeded has opened.
+fn opens(call: &Call) -> usize {
+    match call.name {
+        _ if call.failed.is_some() => 0,
+        "socket" | "eventfd2" | "signalfd4" => 1,
+        "pipe2" => 2,
+        _ => 0,
+    }
 }
 
 /// The sentence begins with the call and the errno, whichever it is.
@@ -1492,7 +1895,7 @@ fn every_syscall_of_the_table_has_its_errnos_and_a_site() {
 }
 
 /// Where the sites are that a test goes through: several share the work.
-const PARTS: [&[&str]; 5] = [
+const PARTS: [&[&str]; 6] = [
     &["Poll::", "Registry::", "Waker::", "Timer::"],
     &["TcpListener::"],
     &["TcpStream::"],
@@ -1502,6 +1905,16 @@ const PARTS: [&[&str]; 5] = [
         "UnixListener::",
         "UnixStream::",
         "UnixDatagram::",
+    ],
+    &[
+        "pipe::",
+        "Sender::",
+        "Receiver::",
+        "Signals::",
+        "signal::",
+        "Child::",
+        "process::",
+        "Inotify::",
     ],
 ];
 
@@ -1542,6 +1955,11 @@ fn every_call_of_datagram_and_unix_sockets_fails_once_with_every_errno() {
     kernel::alone(|| fail_at_each_of(PARTS[4]));
 }
 
+#[test]
+fn every_call_of_pipes_signals_children_and_files_fails_once_with_every_errno() {
+    kernel::alone(|| fail_at_each_of(PARTS[5]));
+}
+
 fn fail_at_each_of(part: &[&str]) {
     alone_with_faults(&format!("each call of {part:?} failing once"), |faults| {
         let mut injected = 0;
@@ -1552,6 +1970,11 @@ fn fail_at_each_of(part: &[&str]) {
             let result = healthy.outcome;
             let result = result.unwrap_or_else(|error| panic!("{}: {error}", site.name));
             for (place, &call) in site.calls.iter().enumerate() {
+                // A close that fails has closed all the same. Where another end is to
+                // see it, one that is not made at all would be waited for without end.
+                if call == "close" && site.calls.len() > 1 {
+                    continue;
+                }
                 for &errno in listed(call).iter().chain(&unlisted()) {
                     fails_once(site, faults, place, errno, result);
                     injected += 1;
@@ -1585,11 +2008,12 @@ fn fails_once(site: &Site, faults: &Faults, place: usize, errno: Errno, healthy:
     let error = first.outcome.expect_err(&what);
     assert_eq!((error.syscall(), error.errno()), (call, errno), "{what}");
     assert_says(&error, call, errno);
+    if let Some((_, calls)) = site.cleans_up.filter(|(from, _)| place >= *from) {
+        assert_eq!(names(later), calls, "{what}");
+        return;
+    }
     // Nothing follows but the closing of what was opened.
-    let opened = first.calls[..place]
-        .iter()
-        .filter(|call| opens(call))
-        .count();
+    let opened = first.calls[..place].iter().map(opens).sum();
     assert_eq!(names(later), vec!["close"; opened], "{what}");
     if opened > 0 {
         // It stays the first error that is told, though the closing fails as well.

@@ -312,12 +312,8 @@ fn sigpipe_would_have_ended_the_process() {
     if kernel::is_alone() {
         return raise();
     }
-    let output = common::run(&mut again(&raise));
+    let output = common::run(&mut kernel::again_at(&raise));
     assert!(!output.status.success(), "{output:?}");
-}
-
-fn again<F>(_role: &F) -> std::process::Command {
-    kernel::again::<F>()
 }
 
 #[test]
@@ -447,7 +443,7 @@ fn nothing_open_reaches_a_program_that_is_started() {
     let (client, server, listener) = tcp::connected(V4);
     let sources: [&dyn AsFd; 7] = [&queue, &waker, &clone, &timer, &client, &server, &listener];
     let numbers = sources.map(|source| source.as_fd().as_raw_fd().to_string());
-    let output = common::run(again(&look).env(NUMBERS, numbers.join(" ")));
+    let output = common::run(kernel::again_at(&look).env(NUMBERS, numbers.join(" ")));
     assert!(output.status.success(), "{output:?}");
 }
 

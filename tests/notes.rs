@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::mem::{self, MaybeUninit};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use epore::net::{
     TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram, UnixListener, UnixStream,
 };
-use epore::sys::{self, EpollEvent, EpollParams, Itimerspec, SockAddr, Timespec};
+use epore::sys::{self, EpollEvent, EpollParams, Itimerspec, SigSet, SockAddr, Timespec};
 use epore::{Errno, Result};
 
 mod common;
@@ -49,6 +49,10 @@ const STATEMENTS: &[(&str, &str)] = &[
         "table: The waits",
     ),
     (
+        "What a signal tells, as `signalfd_siginfo` or as `siginfo_t`, is 128 bytes",
+        "notes::signals_and_children_tell_what_the_table_says",
+    ),
+    (
         "A fraction cut off turns 100 µs into a busy loop",
         "timeouts::",
     ),
@@ -70,6 +74,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("net", include_str!("net.rs")),
     ("notes", include_str!("notes.rs")),
     ("poll", include_str!("poll.rs")),
+    ("process", include_str!("process.rs")),
     ("timeouts", include_str!("timeouts.rs")),
     ("trace", include_str!("trace.rs")),
     ("unix", include_str!("unix.rs")),
@@ -443,61 +448,164 @@ fn epoll_event_is_laid_out_as_drawn() {
     assert!(bytes[size..].iter().all(|&byte| byte == 0x55), "{bytes:x?}");
 }
 
-fn epoll_params() -> [(&'static str, (usize, usize)); 4] {
-    [
-        (
-            "epoll_params.busy_poll_usecs",
-            (mem::offset_of!(EpollParams, busy_poll_usecs), 4),
-        ),
-        (
-            "epoll_params.busy_poll_budget",
-            (mem::offset_of!(EpollParams, busy_poll_budget), 2),
-        ),
-        (
-            "epoll_params.prefer_busy_poll",
-            (mem::offset_of!(EpollParams, prefer_busy_poll), 1),
-        ),
-        ("epoll_params.__pad", (mem::offset_of!(EpollParams, pad), 1)),
-    ]
-}
-
 #[test]
 fn the_other_structs_are_laid_out_as_the_table_says() {
-    let found: BTreeMap<_, _> = [
-        ("timespec.tv_sec", (mem::offset_of!(Timespec, tv_sec), 8)),
-        ("timespec.tv_nsec", (mem::offset_of!(Timespec, tv_nsec), 8)),
-        (
-            "itimerspec.it_interval",
-            (
-                mem::offset_of!(Itimerspec, it_interval),
-                mem::size_of::<Timespec>(),
-            ),
-        ),
-        (
-            "itimerspec.it_value",
-            (
-                mem::offset_of!(Itimerspec, it_value),
-                mem::size_of::<Timespec>(),
-            ),
-        ),
-    ]
-    .into_iter()
-    .chain(epoll_params())
-    .collect();
+    macro_rules! fields {
+        ($($name:literal $type:ident: $($field:ident)*;)*) => {
+            BTreeMap::from([$($((
+                concat!($name, ".", stringify!($field)),
+                (
+                    mem::offset_of!(sys::$type, $field),
+                    mem::size_of_val(&sys::$type::default().$field),
+                ),
+            ),)*)*])
+        };
+    }
+    let mut found = fields! {
+        "timespec" Timespec: tv_sec tv_nsec;
+        "itimerspec" Itimerspec: it_interval it_value;
+        "epoll_params" EpollParams: busy_poll_usecs busy_poll_budget prefer_busy_poll pad;
+        "signalfd_siginfo" SignalfdSiginfo:
+            ssi_signo ssi_code ssi_pid ssi_uid ssi_status ssi_int ssi_ptr;
+        "siginfo_t" Siginfo: si_signo si_code si_pid si_uid si_status;
+    };
+    // By its name there.
+    let pad = found.remove("epoll_params.pad").expect("a field");
+    found.insert("epoll_params.__pad", pad);
+    // The others have tests of their own.
+    let is_one = |name: &str| {
+        found
+            .keys()
+            .any(|field| field.split('.').next() == Some(name))
+    };
     let mut checked = 0;
-    for row in table("struct")
-        .iter()
-        .filter(|row| ["timespec", "itimerspec", "epoll_params"].contains(&row[0].as_str()))
-    {
+    for row in table("struct").iter().filter(|row| is_one(&row[0])) {
         let said = (number::<usize>(&row[2]), number::<usize>(&row[3]));
-        assert_eq!(
-            found.get(format!("{}.{}", row[0], row[1]).as_str()),
-            Some(&said),
-            "{row:?}"
-        );
+        let name = format!("{}.{}", row[0], row[1]);
+        assert_eq!(found.get(name.as_str()), Some(&said), "{row:?}");
         checked += 1;
     }
     assert_eq!(checked, found.len());
+}
+
+/// The number at the place that the table has for the field.
+fn field(bytes: &[u8], name: &str) -> u64 {
+    let rows = table("struct");
+    let row = rows
+        .iter()
+        .find(|row| format!("{}.{}", row[0], row[1]) == name);
+    let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+    let (at, size) = (number::<usize>(&row[2]), number::<usize>(&row[3]));
+    let mut value = [0; 8];
+    value[..size].copy_from_slice(&bytes[at..at + size]);
+    u64::from_le_bytes(value)
+}
+
+/// A signal, sent to this thread with a value, and what reads it.
+fn signalled(value: u64) -> OwnedFd {
+    const NUMBER: i32 = 40;
+    const SI_QUEUE: i32 = -1;
+    let set = SigSet::of(&[NUMBER]);
+    sys::rt_sigprocmask(sys::SIG_BLOCK, set).unwrap();
+    let [id, thread] = [std::process::id() as i32, common::kernel::thread_id()];
+    let mut info = [0i32; 32];
+    [info[0], info[2], info[4], info[5]] = [NUMBER, SI_QUEUE, id, 77];
+    [info[6], info[7]] = [value as i32, (value >> 32) as i32];
+    let info = info.as_ptr();
+    let sigqueue = syscalls::Sysno::rt_tgsigqueueinfo;
+    // SAFETY: the kernel reads the 128 bytes of `info`.
+    unsafe { syscalls::syscall!(sigqueue, id, thread, NUMBER, info) }.unwrap();
+    sys::signalfd4(set, sys::SFD_NONBLOCK | sys::SFD_CLOEXEC).unwrap()
+}
+
+/// A child of this process that ends by a signal.
+fn child() -> std::process::Child {
+    let mut command = common::through_runner(&std::env::current_exe().unwrap());
+    // It waits for a test whose name it is to read.
+    command.args(["--exact", WAITING, "--nocapture"]);
+    command
+        .env(WAITING, "1")
+        .stdout(std::process::Stdio::null());
+    command.spawn().unwrap()
+}
+
+const WAITING: &str = "a_child_that_waits";
+
+#[test]
+fn a_child_that_waits() {
+    while std::env::var_os(WAITING).is_some() {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn signals_and_children_tell_what_the_table_says() {
+    let signalfd = signalled(0x0123_4567_89ab_cdef);
+    let mut info = [0x55; 256];
+    assert_eq!(sys::read(signalfd.as_fd(), &mut info).unwrap(), 128);
+    let signal = |name| field(&info, &format!("signalfd_siginfo.{name}"));
+    assert_eq!(signal("ssi_signo"), 40);
+    assert_eq!(signal("ssi_code") as u32 as i32, -1);
+    assert_eq!(signal("ssi_pid"), std::process::id().into());
+    assert_eq!(signal("ssi_uid"), 77);
+    assert_eq!(signal("ssi_int"), 0x89ab_cdef);
+    assert_eq!(signal("ssi_ptr"), 0x0123_4567_89ab_cdef);
+    assert_eq!(mem::size_of::<sys::SignalfdSiginfo>(), 128);
+    assert_eq!(mem::size_of::<sys::Siginfo>(), 128);
+
+    let mut child = child();
+    let user = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap());
+    child.kill().unwrap();
+    let (mut info, id) = ([0x55u8; 256], child.id());
+    let (start, exited) = (info.as_mut_ptr(), sys::WEXITED | sys::WNOWAIT);
+    let call = syscalls::Sysno::waitid;
+    // SAFETY: there is room for the 128 bytes that the kernel may write.
+    unsafe { syscalls::syscall!(call, 1, id, start, exited, 0) }.unwrap();
+    let ended = |name| field(&info, &format!("siginfo_t.{name}"));
+    assert_eq!(ended("si_signo"), sys::SIGCHLD as u64);
+    assert_eq!(ended("si_code"), sys::CLD_KILLED as u64);
+    assert_eq!(ended("si_pid"), id.into());
+    assert_eq!(ended("si_uid"), user.into());
+    assert_eq!(ended("si_status"), sys::SIGKILL as u64);
+    assert!(info[128..].iter().all(|&byte| byte == 0x55), "{info:x?}");
+    child.wait().unwrap();
+}
+
+#[test]
+fn file_events_are_laid_out_as_the_table_says() {
+    let directory = std::env::temp_dir().join(format!("epore-notes-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let path = std::ffi::CString::new(directory.to_str().unwrap()).unwrap();
+    let inotify = sys::inotify_init1(sys::IN_NONBLOCK | sys::IN_CLOEXEC).unwrap();
+    let mask = sys::IN_CREATE | sys::IN_MOVED_FROM | sys::IN_MOVED_TO;
+    let watch = sys::inotify_add_watch(inotify.as_fd(), &path, mask).unwrap();
+    File::create(directory.join("first")).unwrap();
+    std::fs::rename(directory.join("first"), directory.join("second")).unwrap();
+    let mut bytes = [0x55; 1024];
+    let length = sys::read(inotify.as_fd(), &mut bytes).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+
+    let (mut at, mut cookies) = (0, Vec::new());
+    let expected = [
+        (sys::IN_CREATE, &b"first"[..]),
+        (sys::IN_MOVED_FROM, b"first"),
+        (sys::IN_MOVED_TO, b"second"),
+    ];
+    for (what, name) in expected {
+        let event = &bytes[at..length];
+        let value = |name| field(event, &format!("inotify_event.{name}"));
+        assert_eq!(value("wd"), watch as u64);
+        assert_eq!(value("mask"), what.into());
+        cookies.push(value("cookie"));
+        let end = 16 + value("len") as usize;
+        let (text, zeros) = event[16..end].split_at(name.len());
+        assert_eq!(text, name);
+        assert!(!zeros.is_empty() && zeros.iter().all(|&byte| byte == 0));
+        at += end;
+    }
+    assert_eq!(at, length);
+    assert_eq!(cookies[0], 0);
+    assert!(cookies[1] != 0 && cookies[1] == cookies[2], "{cookies:?}");
 }
 
 #[test]
@@ -699,7 +807,9 @@ fn the_flags_have_the_values_of_the_table() {
     let constants = values! {
         EPOLL_CTL_ADD EPOLL_CTL_DEL EPOLL_CTL_MOD EPOLL_CLOEXEC EPIOCSPARAMS EPIOCGPARAMS
         EFD_CLOEXEC EFD_NONBLOCK
-        EFD_SEMAPHORE TFD_CLOEXEC TFD_NONBLOCK TFD_TIMER_ABSTIME SOCK_STREAM SOCK_NONBLOCK
+        EFD_SEMAPHORE TFD_CLOEXEC TFD_NONBLOCK TFD_TIMER_ABSTIME SFD_CLOEXEC SFD_NONBLOCK
+        IN_CLOEXEC IN_NONBLOCK O_CLOEXEC O_NONBLOCK SIG_BLOCK SIG_UNBLOCK SIG_SETMASK WNOHANG
+        WEXITED WNOWAIT SOCK_STREAM SOCK_NONBLOCK
         SOCK_CLOEXEC MSG_NOSIGNAL CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_BOOTTIME
         SOCK_DGRAM MSG_PEEK MSG_TRUNC AF_UNIX AF_INET AF_INET6 SOL_SOCKET SO_REUSEADDR SO_ERROR
         SO_BROADCAST SO_KEEPALIVE SO_REUSEPORT IPPROTO_IP IP_TTL IP_MULTICAST_TTL
@@ -1199,8 +1309,78 @@ fn counters_and_timers_answer_as_the_table_says() {
             );
             written(&full, &1u64.to_ne_bytes())
         }
+        "read 128 bytes from a signalfd with a signal pending" => {
+            answer(sys::read(signalled(0).as_fd(), &mut [0; 128]))
+        }
+        "read 127 bytes from a signalfd with a signal pending" => {
+            let signalfd = signalled(0);
+            let short = answer(sys::read(signalfd.as_fd(), &mut [0; 127]));
+            sys::read_signalfd(signalfd.as_fd()).unwrap();
+            short
+        }
+        "read a signalfd with no signal pending" => {
+            let signalfd = signalled(0);
+            sys::read_signalfd(signalfd.as_fd()).unwrap();
+            answer(sys::read(signalfd.as_fd(), &mut [0; 128]))
+        }
+        "open a signalfd with a set of 8 bytes" => signalfd_of(8),
+        "open a signalfd with a set of 128 bytes" => signalfd_of(128),
+        // As it is in this program, by std's doing.
+        "write to a pipe that nobody reads, with SIGPIPE ignored" => {
+            let (_, writer) = pipe();
+            answer(sys::write(writer.as_fd(), b"x"))
+        }
+        "read a pipe that nobody writes to" => {
+            let (reader, _) = pipe();
+            answer(sys::read(reader.as_fd(), &mut [0; 8]))
+        }
+        "read 16 bytes from an inotify with an event that has a name" => {
+            let directory = std::env::temp_dir().join(format!("epore-case-{}", std::process::id()));
+            let path = std::ffi::CString::new(directory.to_str().unwrap()).unwrap();
+            std::fs::create_dir(&directory).unwrap();
+            let inotify = sys::inotify_init1(sys::IN_CLOEXEC).unwrap();
+            sys::inotify_add_watch(inotify.as_fd(), &path, sys::IN_CREATE).unwrap();
+            File::create(directory.join("name")).unwrap();
+            std::fs::remove_dir_all(&directory).unwrap();
+            answer(sys::read(inotify.as_fd(), &mut [0; 16]))
+        }
+        "wait for a child that runs, by its pidfd, with WNOHANG" => {
+            let mut child = child();
+            let waited = by_pidfd(child.id());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            waited
+        }
+        "wait for a process that is no child, by its pidfd" => by_pidfd(std::process::id()),
+        "wait for a pipe as if it were a pidfd" => {
+            let (reader, _writer) = pipe();
+            waited(reader.as_fd())
+        }
         case => panic!("no such case: {case}"),
     });
+}
+
+fn signalfd_of(size: usize) -> String {
+    let (set, call) = ([0u64; 16], syscalls::Sysno::signalfd4);
+    let (new, start) = (-1, set.as_ptr());
+    // SAFETY: the kernel reads no more than the 128 bytes of `set`.
+    named(
+        unsafe { syscalls::syscall!(call, new, start, size, 0) }.map(|number| {
+            // SAFETY: the kernel has just opened it.
+            drop(unsafe { OwnedFd::from_raw_fd(number as i32) });
+        }),
+    )
+}
+
+fn by_pidfd(process: u32) -> String {
+    waited(sys::pidfd_open(process as i32).unwrap().as_fd())
+}
+
+fn waited(pidfd: BorrowedFd<'_>) -> String {
+    match sys::waitid(sys::WaitId::Pidfd(pidfd), sys::WEXITED | sys::WNOHANG) {
+        Ok(None) => "nothing".to_owned(),
+        other => outcome(other),
+    }
 }
 
 fn answer(result: Result<usize>) -> String {
@@ -1351,11 +1531,16 @@ fn the_versions_are_those_of_the_man_pages() {
             "eventfd" => "2.6.22",
             "timerfd_create" => "2.6.25",
             "epoll_create1" | "eventfd2" => "2.6.27",
+            "inotify_init1" | "pipe2" | "signalfd4" => "2.6.27",
             "accept4" => "2.6.28",
             "EPOLLWAKEUP" => "3.5",
             "aarch64" => "3.7",
             "SO_REUSEPORT" => "3.9",
             "EPOLLEXCLUSIVE" => "4.5",
+            "pidfd_send_signal" => "5.1",
+            "CLONE_PIDFD" => "5.2",
+            "pidfd_open" => "5.3",
+            "P_PIDFD" => "5.4",
             "epoll_pwait2" => "5.11",
             "EPIOCSPARAMS" => "6.9",
             other => panic!("no such row: {other}"),

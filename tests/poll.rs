@@ -187,7 +187,10 @@ fn stopping_and_continuing_the_process_ends_the_wait_with_eintr() {
         return wait();
     }
 
-    let mut child = again(&wait).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = kernel::again_at(&wait)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "waiting"));
     let status = common::wait_until(DEADLINE, || {
@@ -200,10 +203,6 @@ fn stopping_and_continuing_the_process_ends_the_wait_with_eintr() {
     });
     child.kill().unwrap();
     assert!(status.is_some_and(|it| it.success()), "{status:?}");
-}
-
-fn again<F>(_role: &F) -> std::process::Command {
-    kernel::again::<F>()
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What may cross threads, checked as this compiles.
 
+use epore::inotify::Inotify;
 use epore::net::{
     BindOptions, Keepalive, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram,
     UnixListener, UnixStream,
 };
+use epore::pipe::{Receiver, Sender};
+use epore::process::{Child, ExitStatus};
+use epore::signal::{SignalInfo, Signals};
 use epore::{Error, Event, Events, Interest, Poll, Registry, Timer, Token, Waker, fd, sys};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -24,6 +28,13 @@ fn everything_crosses_threads() {
     crosses_threads::<UnixAddr>();
     crosses_threads::<BindOptions>();
     crosses_threads::<Keepalive>();
+    crosses_threads::<Sender>();
+    crosses_threads::<Receiver>();
+    crosses_threads::<Signals>();
+    crosses_threads::<SignalInfo>();
+    crosses_threads::<Child>();
+    crosses_threads::<ExitStatus>();
+    crosses_threads::<Inotify>();
     crosses_threads::<Event>();
     crosses_threads::<Events<8>>();
     crosses_threads::<Interest>();

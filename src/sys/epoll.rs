@@ -6,7 +6,7 @@ use core::slice;
 use static_assertions::{const_assert, const_assert_eq};
 
 use super::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use super::{Result, Timespec, own};
+use super::{Result, SigSet, Timespec, own};
 
 /// Reading will not block.
 pub const EPOLLIN: u32 = 0x001;
@@ -103,16 +103,6 @@ impl EpollEvent {
         self.data
     }
 }
-
-/// A set of signals as the kernel takes it: 64 bits, signal `n` at bit `n - 1`.
-///
-/// libc's `sigset_t` is 128 bytes, of which the kernel reads these eight.
-#[doc(alias = "sigset_t")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(transparent)]
-pub struct SigSet(pub u64);
-
-const_assert_eq!(mem::size_of::<SigSet>(), 8);
 
 /// For [`ioctl_epiocsparams`].
 pub const EPIOCSPARAMS: u32 = 0x4008_8a01;

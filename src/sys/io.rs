@@ -4,6 +4,8 @@ use core::slice;
 use super::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use super::{Result, own};
 
+const F_GETFL: i32 = 3;
+const F_SETFL: i32 = 4;
 const F_DUPFD_CLOEXEC: i32 = 1030;
 
 /// `read(fd, buf, count)`: returns how many bytes were read into `buf`; 0 is the
@@ -104,4 +106,34 @@ pub fn fcntl_dupfd_cloexec(fd: BorrowedFd<'_>, min: RawFd) -> Result<OwnedFd> {
     let ret = unsafe { call!(fcntl, fd.as_raw_fd(), F_DUPFD_CLOEXEC, min) }?;
     // SAFETY: the kernel has just opened it.
     Ok(unsafe { own(ret) })
+}
+
+/// `fcntl(fd, F_GETFL)`: how the open file is accessed, and its status flags, such as
+/// [`O_NONBLOCK`](super::O_NONBLOCK).
+///
+/// See [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html).
+///
+/// # Errors
+///
+/// None that a healthy kernel gives.
+#[doc(alias = "F_GETFL")]
+pub fn fcntl_getfl(fd: BorrowedFd<'_>) -> Result<i32> {
+    // SAFETY: this command takes no argument.
+    let flags = unsafe { call!(fcntl, fd.as_raw_fd(), F_GETFL, 0) }?;
+    Ok(flags as i32)
+}
+
+/// `fcntl(fd, F_SETFL, flags)`: sets the status flags of the open file, which all its
+/// descriptors share. How it is accessed stays as it is.
+///
+/// See [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html).
+///
+/// # Errors
+///
+/// - `EINVAL`, `EPERM`: the file does not take these flags.
+#[doc(alias = "F_SETFL")]
+pub fn fcntl_setfl(fd: BorrowedFd<'_>, flags: i32) -> Result<()> {
+    // SAFETY: this command takes no pointer.
+    unsafe { call!(fcntl, fd.as_raw_fd(), F_SETFL, flags) }?;
+    Ok(())
 }

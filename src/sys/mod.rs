@@ -29,9 +29,10 @@
 //!
 //! # Soundness
 //!
-//! What is `unsafe` here: 56 blocks and 8 functions, no `impl` and no trait. Each
+//! What is `unsafe` here: 77 blocks and 8 functions, no `impl` and no trait. Each
 //! pointer that a call gets is valid until the call returns, and no call but `close`
-//! and those that open touches a descriptor it does not borrow. In detail, with the
+//! and those that open touches a descriptor it does not borrow. (`execve` closes those
+//! that were opened to be closed then, and the program with them.) In detail, with the
 //! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
 //! repository keeps this table and the source the same):
 //!
@@ -63,6 +64,10 @@
 //! | `fd::from_raw_fd` | fn | the same: `OwnedFd` | `no_std/descriptors::into_raw_fd_gives_up_and_from_raw_fd_takes_over` |
 //! | `fd::borrow_raw` | fn | the number stays open as long as it is borrowed | `no_std/descriptors::borrowing_closes_nothing` |
 //! | `fd::as_fd` | block | the owner is borrowed as long | `no_std/descriptors::what_refers_to_a_descriptor_lends_it` |
+//! | `inotify::inotify_init1` | block | the call takes no pointer | `inotify::what_cannot_be_watched_says_why` |
+//! | `inotify::inotify_init1` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `inotify::inotify_add_watch` | block | the path is read up to its zero | `inotify::what_happens_in_a_directory_is_reported_with_its_name` |
+//! | `inotify::inotify_rm_watch` | block | the call takes no pointer | `inotify::a_watch_ends_when_it_is_removed_and_with_what_it_watches` |
 //! | `io::read` | block | at most `len` bytes are written, all inside the slice | `abi::read_and_write_move_bytes` |
 //! | `io::read_uninit` | block | the same | `abi::read_and_write_move_bytes` |
 //! | `io::read_uninit` | block | as many were written as the call returned | `abi::read_and_write_move_bytes` |
@@ -70,10 +75,27 @@
 //! | `io::close_raw` | block | the number's one owner has given it up | `no_std/descriptors::a_descriptor_is_closed_when_dropped` |
 //! | `io::fcntl_dupfd_cloexec` | block | this command takes no pointer | `abi::fcntl_dupfd_cloexec_duplicates` |
 //! | `io::fcntl_dupfd_cloexec` | block | the descriptor is new, and nobody else's | `abi::fcntl_dupfd_cloexec_duplicates` |
+//! | `io::fcntl_getfl` | block | this command takes no argument | `pipe::blocking_is_a_matter_of_each_end` |
+//! | `io::fcntl_setfl` | block | this command takes no pointer | `pipe::blocking_is_a_matter_of_each_end` |
 //! | `mod::own` | fn | the call has opened the descriptor for the caller | `descriptors::what_is_dropped_is_closed` |
 //! | `mod::own` | block | the same, by the caller's word | `descriptors::what_is_dropped_is_closed` |
 //! | `option::get` | block | no more bytes than `T` has are written, and the length; any bytes make a `T` | `abi::options_of_every_length_come_back` |
 //! | `option::set` | block | the bytes of a `T` are read, and none is a pointer | `abi::options_of_every_length_come_back` |
+//! | `pipe::pipe2` | block | two `int`s are written | `pipe::what_is_sent_is_received_and_reported_at_both_ends` |
+//! | `pipe::pipe2` | block | both descriptors are new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `process::waitid` | block | at most one `siginfo_t` is written, and no usage | `process::waitid_looks_stops_and_reaps` |
+//! | `process::pidfd_open` | block | the call takes no pointer | `process::what_is_no_process_cannot_be_opened` |
+//! | `process::pidfd_open` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `process::pidfd_send_signal` | block | no information is read | `process::the_signal_that_ended_a_child_is_told` |
+//! | `process::execve` | block | texts that end with a zero, and arrays of such that end with a null pointer, are read | `process::arguments_and_variables_arrive_as_they_were_given` |
+//! | `process::clone_execve` | block | one `int` is written; the child shares no memory and never returns | `process::the_error_of_what_cannot_be_started_is_told` |
+//! | `process::clone_execve` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `process::exit_group` | block | the call takes no pointer | `process::the_error_of_what_cannot_be_started_is_told` |
+//! | `signal::rt_sigaction` | block | four words are read, of which none is a handler; no old action is written | `signal::dispositions_take_effect_and_are_refused_by_name` |
+//! | `signal::rt_sigprocmask` | block | eight bytes are read, and eight written | `signal::a_mask_is_the_threads_own_and_inherited_by_those_it_starts` |
+//! | `signal::signalfd4` | block | eight bytes are read | `signal::a_signal_of_another_set_is_left_to_others` |
+//! | `signal::signalfd4` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
+//! | `signal::read_signalfd` | block | at most 128 bytes are written, and any are valid | `signal::a_descriptor_that_is_no_signalfd_makes_no_signal` |
 //! | `shared::counted` | block | each owner is counted, and the last one frees the memory | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
 //! | `shared::drop` | block | this was the last owner | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
 //! | `socket::socket` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
@@ -121,11 +143,15 @@ mod address;
 mod epoll;
 mod eventfd;
 pub mod fd;
+mod inotify;
 mod io;
 mod number;
 mod option;
+mod pipe;
+mod process;
 #[cfg(feature = "alloc")]
 mod shared;
+mod signal;
 mod socket;
 mod time;
 mod timerfd;
@@ -141,11 +167,18 @@ pub use epoll::{
     EPIOCGPARAMS, EPIOCSPARAMS, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD,
     EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLMSG, EPOLLONESHOT, EPOLLOUT,
     EPOLLPRI, EPOLLRDBAND, EPOLLRDHUP, EPOLLRDNORM, EPOLLWAKEUP, EPOLLWRBAND, EPOLLWRNORM,
-    EpollEvent, EpollParams, EventBuffer, Events, MAX_EVENTS, SigSet, epoll_create1, epoll_ctl,
+    EpollEvent, EpollParams, EventBuffer, Events, MAX_EVENTS, epoll_create1, epoll_ctl,
     epoll_pwait, epoll_pwait2, epoll_wait, ioctl_epiocgparams, ioctl_epiocsparams,
 };
 pub use eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, eventfd2};
-pub use io::{close, fcntl_dupfd_cloexec, read, read_uninit, write};
+pub use inotify::{
+    IN_ACCESS, IN_ATTRIB, IN_CLOEXEC, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_CREATE, IN_DELETE,
+    IN_DELETE_SELF, IN_DONT_FOLLOW, IN_EXCL_UNLINK, IN_IGNORED, IN_ISDIR, IN_MASK_ADD,
+    IN_MASK_CREATE, IN_MODIFY, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, IN_NONBLOCK, IN_ONESHOT,
+    IN_ONLYDIR, IN_OPEN, IN_Q_OVERFLOW, IN_UNMOUNT, inotify_add_watch, inotify_init1,
+    inotify_rm_watch,
+};
+pub use io::{close, fcntl_dupfd_cloexec, fcntl_getfl, fcntl_setfl, read, read_uninit, write};
 pub(crate) use number::name;
 pub use number::{SYSCALLS, Syscall};
 pub use option::{
@@ -156,8 +189,21 @@ pub use option::{
     getsockopt_int, getsockopt_linger, setsockopt_int, setsockopt_ip_mreq, setsockopt_ipv6_mreq,
     setsockopt_linger,
 };
+pub use pipe::{O_CLOEXEC, O_NONBLOCK, pipe2};
+pub use process::{
+    CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_TRAPPED, MAX_ARGUMENTS,
+    Siginfo, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WaitId, clone_execve, execve,
+    pidfd_open, pidfd_send_signal, waitid,
+};
 #[cfg(feature = "alloc")]
 pub(crate) use shared::{Shared, Slot};
+pub use signal::{
+    Disposition, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGABRT, SIGALRM,
+    SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGIO, SIGKILL, SIGPIPE, SIGPROF,
+    SIGPWR, SIGQUIT, SIGSEGV, SIGSTOP, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,
+    SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ, SigSet, SignalfdSiginfo,
+    read_signalfd, rt_sigaction, rt_sigprocmask, signalfd4,
+};
 pub use socket::{
     MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_CLOEXEC, SOCK_DGRAM,
     SOCK_NONBLOCK, SOCK_STREAM, accept4, bind, connect, getpeername, getsockname, listen, recvfrom,

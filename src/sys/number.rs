@@ -95,37 +95,50 @@ macro_rules! table {
 }
 
 table! {
-    // name        arguments    x86_64  aarch64
-    accept4              4         288      242
-    bind                 3          49      200
-    clock_gettime        2         228      113
-    close                1           3       57
-    connect              3          42      203
-    epoll_create1        1         291       20
-    epoll_ctl            4         233       21
-    epoll_pwait          6         281       22
-    epoll_pwait2         6         441      441
-    epoll_wait           4         232   absent
-    eventfd2             2         290       19
-    fcntl                3          72       25
-    getpeername          3          52      205
-    getsockname          3          51      204
-    getsockopt           5          55      209
-    ioctl                3          16       29
-    listen               2          50      201
-    read                 3           0       63
-    readv                3          19       65
-    recvfrom             6          45      207
-    sendmsg              3          46      211
-    sendto               6          44      206
-    setsockopt           5          54      208
-    shutdown             2          48      210
-    socket               3          41      198
-    socketpair           4          53      199
-    timerfd_create       2         283       85
-    timerfd_gettime      2         287       87
-    timerfd_settime      4         286       86
-    write                3           1       64
+    // name           arguments    x86_64  aarch64
+    accept4                 4         288      242
+    bind                    3          49      200
+    clock_gettime           2         228      113
+    clone                   5          56      220
+    close                   1           3       57
+    connect                 3          42      203
+    epoll_create1           1         291       20
+    epoll_ctl               4         233       21
+    epoll_pwait             6         281       22
+    epoll_pwait2            6         441      441
+    epoll_wait              4         232   absent
+    eventfd2                2         290       19
+    execve                  3          59      221
+    exit_group              1         231       94
+    fcntl                   3          72       25
+    getpeername             3          52      205
+    getsockname             3          51      204
+    getsockopt              5          55      209
+    inotify_add_watch       3         254       27
+    inotify_init1           1         294       26
+    inotify_rm_watch        2         255       28
+    ioctl                   3          16       29
+    listen                  2          50      201
+    pidfd_open              2         434      434
+    pidfd_send_signal       4         424      424
+    pipe2                   2         293       59
+    read                    3           0       63
+    readv                   3          19       65
+    recvfrom                6          45      207
+    rt_sigaction            4          13      134
+    rt_sigprocmask          4          14      135
+    sendmsg                 3          46      211
+    sendto                  6          44      206
+    setsockopt              5          54      208
+    shutdown                2          48      210
+    signalfd4               4         289       74
+    socket                  3          41      198
+    socketpair              4          53      199
+    timerfd_create          2         283       85
+    timerfd_gettime         2         287       87
+    timerfd_settime         4         286       86
+    waitid                  5         247       95
+    write                   3           1       64
 }
 
 /// The name of a call of the table. `Sysno::name` knows it too, at the price of

@@ -7,6 +7,7 @@ use super::kernel;
 use epore::fd::{AsRawFd, OwnedFd};
 use epore::sys::SYSCALLS;
 use std::collections::BTreeMap;
+use std::fs;
 use std::panic;
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -73,7 +74,7 @@ impl Faults {
         let [first_argument, second_argument, ..] = asked.arguments.map(|it| it as i32);
         // Before it closes a descriptor, std asks whether it is open.
         let stds = name == "fcntl" && second_argument == F_GETFD;
-        if !state.watching || stds {
+        if !state.watching || stds || !is_tested(asked.thread) {
             return None;
         }
         let place = state.calls.len();
@@ -91,6 +92,15 @@ impl Faults {
     }
 }
 
+/// The name of the thread that is tested. A child has it until it becomes another
+/// program, whose calls are its own business.
+const TESTED: &str = "tested";
+
+fn is_tested(thread: u32) -> bool {
+    let name = fs::read_to_string(format!("/proc/{thread}/comm"));
+    name.is_ok_and(|name| name.trim_end() == TESTED)
+}
+
 /// Runs `test` in a thread of its own whose system calls can fail: those that the
 /// library makes. For a process that is [`alone`](kernel::alone).
 ///
@@ -103,7 +113,7 @@ pub fn with_faults(test: impl FnOnce(&Faults) + Send) -> Result<(), Errno> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         let faults = &faults;
-        let tested = scope.spawn(move || {
+        let test_it = move || {
             let numbers: Vec<u32> = SYSCALLS.iter().filter_map(|call| call.number()).collect();
             let listener = kernel::ask_about(&numbers);
             let refused = listener.as_ref().err().copied();
@@ -116,7 +126,9 @@ pub fn with_faults(test: impl FnOnce(&Faults) + Send) -> Result<(), Errno> {
                     Ok(())
                 }
             }
-        });
+        };
+        let tested = thread::Builder::new().name(TESTED.to_owned());
+        let tested = tested.spawn_scoped(scope, test_it).expect("a thread");
         if let Ok(listener) = receiver.recv().expect("an answer") {
             supervise(&listener, faults);
         }

@@ -133,6 +133,11 @@ pub fn again<F>() -> Command {
     command
 }
 
+/// This program, to run the one test in which the closure stands.
+pub fn again_at<F>(_role: &F) -> Command {
+    again::<F>()
+}
+
 pub fn thread_id() -> i32 {
     // SAFETY: the call takes no argument.
     unsafe { syscall!(Sysno::gettid) }.expect("a thread has an id") as i32

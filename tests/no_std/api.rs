@@ -1,10 +1,15 @@
 //! The whole API, without the feature `std`.
 
 use epore::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use epore::inotify::{IN_CREATE, Inotify};
 use epore::net::{
     BindOptions, IoSlice, IoSliceMut, Shutdown, TcpListener, TcpStream, UdpSocket, UnixAddr,
     UnixDatagram, UnixListener, UnixStream,
 };
+use epore::pipe::{self, Receiver, Sender};
+use epore::process::{self, Child};
+use epore::signal::{self, SigSet, Signals};
+use epore::sys::SIGURG;
 use epore::{Errno, Event, Events, Interest, Poll, Result, Timer, Token, Waker, sys};
 use std::thread;
 use std::time::Duration;
@@ -167,6 +172,55 @@ fn slices_of_its_own_are_written_and_read_in_one_call() {
     assert_eq!((&head, &tail), (b"one, ", b"two\x02"));
     near.write_vectored(&[parts[2]; 3]).unwrap();
     assert_eq!(far.read(&mut [0; 16]).unwrap(), 9);
+}
+
+#[test]
+fn a_pipe() {
+    let (sender, receiver) = pipe::new().unwrap();
+    sender.write(b"four").unwrap();
+    readable(&receiver);
+    let mut buf = [0; 8];
+    assert_eq!(receiver.read(&mut buf).unwrap(), 4);
+    assert!(receiver.read(&mut buf).unwrap_err().is_would_block());
+    receiver.set_nonblocking(false).unwrap();
+    let sender = Sender::from(OwnedFd::from(sender));
+    drop(sender);
+    let receiver = Receiver::from(OwnedFd::from(receiver));
+    assert_eq!(receiver.read(&mut buf).unwrap(), 0);
+}
+
+#[test]
+fn a_signal_and_a_child() {
+    let signals = Signals::new(SigSet::of(&[SIGURG])).unwrap();
+    assert_eq!(signals.read().unwrap(), None);
+    assert!(signal::block(SigSet::EMPTY).unwrap().contains(SIGURG));
+    let mut queue = Poll::new().unwrap();
+    let mut events = Events::<1>::new();
+    let now = Some(Duration::ZERO);
+    queue.poll_with_mask(&mut events, now, SigSet::ALL).unwrap();
+    assert!(events.is_empty());
+
+    let argv = [c"api", c"--exact", c"no such test"];
+    let mut child = Child::spawn(c"/proc/self/exe", &argv, &[]).unwrap();
+    assert_ne!(child.id(), Child::open(std::process::id()).unwrap().id());
+    child.kill(0).unwrap();
+    readable(&child);
+    assert_eq!(child.try_wait().unwrap().unwrap().code(), Some(0));
+    let error = Child::spawn(c"/nowhere", &[], &[]).unwrap_err();
+    assert_eq!(error.errno(), Errno::ENOENT);
+    assert_eq!(process::reap().unwrap(), None);
+}
+
+#[test]
+fn what_happens_to_files() {
+    let inotify = Inotify::new().unwrap();
+    let watch = inotify.add(c"/", IN_CREATE).unwrap();
+    inotify.remove(watch).unwrap();
+    readable(&inotify);
+    let mut buf = [0; 64];
+    let mut events = inotify.read(&mut buf).unwrap();
+    assert_eq!(events.next().unwrap().watch, watch);
+    assert_eq!(events.next(), None);
 }
 
 #[test]
