@@ -51,7 +51,8 @@ fn start(arguments: &[&CStr], environment: &[&CStr]) -> Result<Child> {
     Child::spawn(&path, &argv, environment)
 }
 
-/// A child that plays `role`, which is a match arm of [`a_child`].
+/// A child that plays `role`, which is a match arm of [`a_child`]. For a process that is
+/// [`alone`](kernel::alone): this one's output would have the child's in it.
 fn child(role: &str) -> Child {
     let mut variables = vec![text(format!("{ROLE}={role}"))];
     // Where the child looks for the emulator, if it has a child itself.
@@ -98,128 +99,146 @@ fn ended(child: &mut Child) -> ExitStatus {
 
 #[test]
 fn a_childs_code_is_told_when_it_has_exited() {
-    for code in [0, 1, 7, 255] {
-        let mut child = child(&format!("exits with {code}"));
-        let status = ended(&mut child);
-        assert_eq!((status.code(), status.signal()), (Some(code), None));
-        assert_eq!(status.success(), code == 0);
-        assert_eq!(
-            format!("{status} {status:?}"),
-            format!("exit code {code} ExitStatus(exit code {code})")
-        );
-        assert_eq!(child.try_wait().unwrap(), Some(status), "and again");
-        let stds = std::process::ExitStatus::from(status);
-        assert_eq!((stds.code(), stds.signal()), (Some(code), None));
-    }
+    kernel::alone(|| {
+        for code in [0, 1, 7, 255] {
+            let mut child = child(&format!("exits with {code}"));
+            let status = ended(&mut child);
+            assert_eq!((status.code(), status.signal()), (Some(code), None));
+            assert_eq!(status.success(), code == 0);
+            assert_eq!(
+                format!("{status} {status:?}"),
+                format!("exit code {code} ExitStatus(exit code {code})")
+            );
+            assert_eq!(child.try_wait().unwrap(), Some(status), "and again");
+            let stds = std::process::ExitStatus::from(status);
+            assert_eq!((stds.code(), stds.signal()), (Some(code), None));
+        }
+    });
 }
 
 #[test]
 fn a_child_that_runs_is_not_reported() {
-    let mut child = child("stays");
-    expect_silence(&mut watching(&child, Interest::READABLE));
-    assert_eq!(child.try_wait().unwrap(), None);
-    child.kill(0).unwrap();
-    child.kill(SIGKILL).unwrap();
-    assert_eq!(ended(&mut child).signal(), Some(SIGKILL));
+    kernel::alone(|| {
+        let mut child = child("stays");
+        expect_silence(&mut watching(&child, Interest::READABLE));
+        assert_eq!(child.try_wait().unwrap(), None);
+        child.kill(0).unwrap();
+        child.kill(SIGKILL).unwrap();
+        assert_eq!(ended(&mut child).signal(), Some(SIGKILL));
+    });
 }
 
 #[test]
 fn the_signal_that_ended_a_child_is_told() {
-    for signal in [SIGTERM, SIGKILL, SIGUSR1] {
-        let mut child = child("stays");
-        child.kill(signal).unwrap();
-        let status = ended(&mut child);
-        assert_eq!((status.code(), status.signal()), (None, Some(signal)));
-        assert!(!status.success() && !status.core_dumped());
-        assert_eq!(status.to_string(), format!("signal {signal}"));
-        let stds = std::process::ExitStatus::from(status);
-        assert_eq!((stds.code(), stds.signal()), (None, Some(signal)));
-    }
+    kernel::alone(|| {
+        for signal in [SIGTERM, SIGKILL, SIGUSR1] {
+            let mut child = child("stays");
+            child.kill(signal).unwrap();
+            let status = ended(&mut child);
+            assert_eq!((status.code(), status.signal()), (None, Some(signal)));
+            assert!(!status.success() && !status.core_dumped());
+            assert_eq!(status.to_string(), format!("signal {signal}"));
+            let stds = std::process::ExitStatus::from(status);
+            assert_eq!((stds.code(), stds.signal()), (None, Some(signal)));
+        }
+    });
 }
 
 #[test]
 fn a_core_that_was_written_is_told_as_std_tells_it() {
-    let mut ours = child("aborts");
-    let mut stds = this_program();
-    stds.args(["--exact", "a_child", "--nocapture"])
-        .env(ROLE, "aborts");
-    let theirs = common::run(&mut stds).status;
-    let status = ended(&mut ours);
-    assert_eq!(status.signal(), theirs.signal());
-    if common::is_emulated() {
-        return common::left_out("whether a core was written", "the emulator ends otherwise");
-    }
-    assert_eq!(status.core_dumped(), theirs.core_dumped());
-    assert_eq!(std::process::ExitStatus::from(status), theirs);
+    kernel::alone(|| {
+        let mut ours = child("aborts");
+        let mut stds = this_program();
+        stds.args(["--exact", "a_child", "--nocapture"])
+            .env(ROLE, "aborts");
+        let theirs = common::run(&mut stds).status;
+        let status = ended(&mut ours);
+        assert_eq!(status.signal(), theirs.signal());
+        if common::is_emulated() {
+            return common::left_out("whether a core was written", "the emulator ends otherwise");
+        }
+        assert_eq!(status.core_dumped(), theirs.core_dumped());
+        assert_eq!(std::process::ExitStatus::from(status), theirs);
+    });
 }
 
 #[test]
 fn each_child_is_reaped_by_its_token() {
-    let mut children: Vec<_> = (0..5)
-        .map(|code| child(&format!("exits with {code}")))
-        .collect();
-    let mut queue = queue();
-    for (token, child) in children.iter().enumerate() {
-        let registry = queue.registry();
-        registry
-            .register(child, Token(token), Interest::READABLE)
-            .unwrap();
-    }
-    expect_tokens(&mut queue, &[0, 1, 2, 3, 4]);
-    for (token, child) in children.iter_mut().enumerate() {
-        assert_eq!(
-            child.try_wait().unwrap().unwrap().code(),
-            Some(token as i32)
-        );
-    }
+    kernel::alone(|| {
+        let mut children: Vec<_> = (0..5)
+            .map(|code| child(&format!("exits with {code}")))
+            .collect();
+        let mut queue = queue();
+        for (token, child) in children.iter().enumerate() {
+            let registry = queue.registry();
+            registry
+                .register(child, Token(token), Interest::READABLE)
+                .unwrap();
+        }
+        expect_tokens(&mut queue, &[0, 1, 2, 3, 4]);
+        for (token, child) in children.iter_mut().enumerate() {
+            assert_eq!(
+                child.try_wait().unwrap().unwrap().code(),
+                Some(token as i32)
+            );
+        }
+    });
 }
 
 #[test]
 fn after_it_is_reaped_a_child_gets_no_signal() {
-    let mut child = child("exits with 0");
-    expect_event(&mut watching(&child, Interest::READABLE));
-    child.kill(SIGTERM).unwrap();
-    assert!(ended(&mut child).success());
-    let error = child.kill(SIGTERM).unwrap_err();
-    assert_eq!(
-        (error.syscall(), error.errno()),
-        ("pidfd_send_signal", Errno::ESRCH)
-    );
+    kernel::alone(|| {
+        let mut child = child("exits with 0");
+        expect_event(&mut watching(&child, Interest::READABLE));
+        child.kill(SIGTERM).unwrap();
+        assert!(ended(&mut child).success());
+        let error = child.kill(SIGTERM).unwrap_err();
+        assert_eq!(
+            (error.syscall(), error.errno()),
+            ("pidfd_send_signal", Errno::ESRCH)
+        );
+    });
 }
 
 #[test]
 fn what_is_no_signal_is_refused() {
-    let mut child = child("stays");
-    for signal in [-1, 65] {
-        assert_eq!(child.kill(signal).unwrap_err().errno(), Errno::EINVAL);
-    }
-    child.kill(SIGKILL).unwrap();
-    ended(&mut child);
+    kernel::alone(|| {
+        let mut child = child("stays");
+        for signal in [-1, 65] {
+            assert_eq!(child.kill(signal).unwrap_err().errno(), Errno::EINVAL);
+        }
+        child.kill(SIGKILL).unwrap();
+        ended(&mut child);
+    });
 }
 
 #[test]
 fn a_second_handle_finds_the_child_reaped() {
-    let mut first = child("exits with 4");
-    let mut second = Child::open(first.id()).unwrap();
-    assert_eq!(second.id(), first.id());
-    assert_eq!(ended(&mut first).code(), Some(4));
-    let error = second.try_wait().unwrap_err();
-    assert_eq!((error.syscall(), error.errno()), ("waitid", Errno::ECHILD));
-    assert!(error.to_string().contains("reaped"), "{error}");
+    kernel::alone(|| {
+        let mut first = child("exits with 4");
+        let mut second = Child::open(first.id()).unwrap();
+        assert_eq!(second.id(), first.id());
+        assert_eq!(ended(&mut first).code(), Some(4));
+        let error = second.try_wait().unwrap_err();
+        assert_eq!((error.syscall(), error.errno()), ("waitid", Errno::ECHILD));
+        assert!(error.to_string().contains("reaped"), "{error}");
+    });
 }
 
 #[test]
 fn stds_children_can_be_watched_too() {
-    let mut command = this_program();
-    command
-        .args(["--exact", "a_child"])
-        .env(ROLE, "exits with 5")
-        .stdout(Stdio::null());
-    let mut stds = command.spawn().unwrap();
-    let child = Child::try_from(&stds).unwrap();
-    assert_eq!(child.id(), stds.id());
-    expect_event(&mut watching(&child, Interest::READABLE));
-    assert_eq!(stds.try_wait().unwrap().unwrap().code(), Some(5));
+    kernel::alone(|| {
+        let mut command = this_program();
+        command
+            .args(["--exact", "a_child"])
+            .env(ROLE, "exits with 5")
+            .stdout(Stdio::null());
+        let mut stds = command.spawn().unwrap();
+        let child = Child::try_from(&stds).unwrap();
+        assert_eq!(child.id(), stds.id());
+        expect_event(&mut watching(&child, Interest::READABLE));
+        assert_eq!(stds.try_wait().unwrap().unwrap().code(), Some(5));
+    });
 }
 
 #[test]
@@ -245,10 +264,12 @@ fn who_is_no_child_is_watched_and_not_waited_for() {
 
 #[test]
 fn a_handle_is_closed_on_exec() {
-    let mut child = child("stays");
-    assert!(kernel::is_closed_on_exec(&child));
-    child.kill(SIGKILL).unwrap();
-    ended(&mut child);
+    kernel::alone(|| {
+        let mut child = child("stays");
+        assert!(kernel::is_closed_on_exec(&child));
+        child.kill(SIGKILL).unwrap();
+        ended(&mut child);
+    });
 }
 
 #[test]
@@ -284,22 +305,26 @@ fn the_error_of_what_cannot_be_started_is_told() {
 
 #[test]
 fn arguments_and_variables_arrive_as_they_were_given() {
-    // The last of as many as there may be.
-    let role = text(format!("{ROLE}=counts its arguments"));
-    let mut variables = vec![c"EPORE_OTHER=x"; sys::MAX_ARGUMENTS - 1];
-    variables.push(&role);
-    let mut arguments = vec![c"--exact", c"a_child", c"--nocapture"];
-    arguments.extend([c"--skip", c"nothing"].repeat(100));
-    let mut child = start(&arguments, &variables).unwrap();
-    assert_eq!(ended(&mut child).code(), Some(204));
+    kernel::alone(|| {
+        // The last of as many as there may be.
+        let role = text(format!("{ROLE}=counts its arguments"));
+        let mut variables = vec![c"EPORE_OTHER=x"; sys::MAX_ARGUMENTS - 1];
+        variables.push(&role);
+        let mut arguments = vec![c"--exact", c"a_child", c"--nocapture"];
+        arguments.extend([c"--skip", c"nothing"].repeat(100));
+        let mut child = start(&arguments, &variables).unwrap();
+        assert_eq!(ended(&mut child).code(), Some(204));
+    });
 }
 
 #[test]
 fn a_child_blocks_nothing_whatever_its_parent_blocks() {
-    let before = signal::block(SigSet::ALL).unwrap();
-    let mut child = child("tells whether it blocks anything");
-    signal::set_mask(before).unwrap();
-    assert_eq!(ended(&mut child).code(), Some(20));
+    kernel::alone(|| {
+        let before = signal::block(SigSet::ALL).unwrap();
+        let mut child = child("tells whether it blocks anything");
+        signal::set_mask(before).unwrap();
+        assert_eq!(ended(&mut child).code(), Some(20));
+    });
 }
 
 #[test]
@@ -316,14 +341,16 @@ fn a_child_dies_of_a_broken_pipe_though_its_parent_does_not() {
 
 #[test]
 fn a_child_inherits_what_is_not_closed_on_exec_and_nothing_else() {
-    let (sender, receiver) = pipe::new().unwrap();
-    let mut child = child("stays");
-    drop(sender);
-    // The child has no copy of the sender.
-    expect_event(&mut watching(&receiver, Interest::READABLE));
-    assert_eq!(receiver.read(&mut [0; 8]).unwrap(), 0);
-    child.kill(SIGKILL).unwrap();
-    ended(&mut child);
+    kernel::alone(|| {
+        let (sender, receiver) = pipe::new().unwrap();
+        let mut child = child("stays");
+        drop(sender);
+        // The child has no copy of the sender.
+        expect_event(&mut watching(&receiver, Interest::READABLE));
+        assert_eq!(receiver.read(&mut [0; 8]).unwrap(), 0);
+        child.kill(SIGKILL).unwrap();
+        ended(&mut child);
+    });
 }
 
 #[test]
@@ -394,37 +421,39 @@ fn children_that_run_are_not_reaped() {
 
 #[test]
 fn waitid_looks_stops_and_reaps() {
-    let _watchdog = Watchdog::new();
-    let mut child = child("stays");
-    let id = child.id() as i32;
-    child.kill(SIGSTOP).unwrap();
-    let stopped = sys::waitid(WaitId::Pid(id), WSTOPPED).unwrap().unwrap();
-    assert_eq!(
-        (stopped.si_signo, stopped.si_code),
-        (SIGCHLD, sys::CLD_STOPPED)
-    );
-    assert_eq!((stopped.si_pid, stopped.si_status), (id, SIGSTOP));
-    child.kill(sys::SIGCONT).unwrap();
-    let gone_on = sys::waitid(WaitId::Pidfd(child.as_fd()), sys::WCONTINUED).unwrap();
-    assert_eq!(gone_on.unwrap().si_code, sys::CLD_CONTINUED);
-    child.kill(SIGKILL).unwrap();
-    for _ in 0..2 {
-        let looked = sys::waitid(WaitId::Pid(id), WEXITED | WNOWAIT)
-            .unwrap()
-            .unwrap();
+    kernel::alone(|| {
+        let _watchdog = Watchdog::new();
+        let mut child = child("stays");
+        let id = child.id() as i32;
+        child.kill(SIGSTOP).unwrap();
+        let stopped = sys::waitid(WaitId::Pid(id), WSTOPPED).unwrap().unwrap();
         assert_eq!(
-            (looked.si_code, looked.si_status),
-            (sys::CLD_KILLED, SIGKILL)
+            (stopped.si_signo, stopped.si_code),
+            (SIGCHLD, sys::CLD_STOPPED)
         );
-    }
-    assert_eq!(ended(&mut child).signal(), Some(SIGKILL));
-    let errno = |answer: Result<Option<_>>| answer.unwrap_err().errno();
-    assert_eq!(errno(sys::waitid(WaitId::Pid(id), WEXITED)), Errno::ECHILD);
-    assert_eq!(errno(sys::waitid(WaitId::Pgid(id), WEXITED)), Errno::ECHILD);
-    assert_eq!(errno(sys::waitid(WaitId::All, 0)), Errno::EINVAL);
-    let (_sender, receiver) = pipe::new().unwrap();
-    let pipe = WaitId::Pidfd(receiver.as_fd());
-    assert_eq!(errno(sys::waitid(pipe, WEXITED)), Errno::EBADF);
+        assert_eq!((stopped.si_pid, stopped.si_status), (id, SIGSTOP));
+        child.kill(sys::SIGCONT).unwrap();
+        let gone_on = sys::waitid(WaitId::Pidfd(child.as_fd()), sys::WCONTINUED).unwrap();
+        assert_eq!(gone_on.unwrap().si_code, sys::CLD_CONTINUED);
+        child.kill(SIGKILL).unwrap();
+        for _ in 0..2 {
+            let looked = sys::waitid(WaitId::Pid(id), WEXITED | WNOWAIT)
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                (looked.si_code, looked.si_status),
+                (sys::CLD_KILLED, SIGKILL)
+            );
+        }
+        assert_eq!(ended(&mut child).signal(), Some(SIGKILL));
+        let errno = |answer: Result<Option<_>>| answer.unwrap_err().errno();
+        assert_eq!(errno(sys::waitid(WaitId::Pid(id), WEXITED)), Errno::ECHILD);
+        assert_eq!(errno(sys::waitid(WaitId::Pgid(id), WEXITED)), Errno::ECHILD);
+        assert_eq!(errno(sys::waitid(WaitId::All, 0)), Errno::EINVAL);
+        let (_sender, receiver) = pipe::new().unwrap();
+        let pipe = WaitId::Pidfd(receiver.as_fd());
+        assert_eq!(errno(sys::waitid(pipe, WEXITED)), Errno::EBADF);
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@ use epore::sys::SYSCALLS;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic;
+use std::path::Path;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use syscalls::{Errno, Sysno, syscall};
@@ -34,6 +35,8 @@ pub struct Plan {
 
 #[derive(Default)]
 struct State {
+    /// The thread.
+    tested: u32,
     watching: bool,
     plan: Plan,
     calls: Vec<Call>,
@@ -53,7 +56,10 @@ impl Faults {
 
     /// Does `act`, with its system calls failing by the plan.
     pub fn during<T>(&self, act: impl FnOnce() -> T) -> T {
-        self.state.lock().expect("no panic").watching = true;
+        let thread = kernel::thread_id() as u32;
+        let mut state = self.state.lock().expect("no panic");
+        (state.tested, state.watching) = (thread, true);
+        drop(state);
         let outcome = act();
         self.state.lock().expect("no panic").watching = false;
         outcome
@@ -74,7 +80,10 @@ impl Faults {
         let [first_argument, second_argument, ..] = asked.arguments.map(|it| it as i32);
         // Before it closes a descriptor, std asks whether it is open.
         let stds = name == "fcntl" && second_argument == F_GETFD;
-        if !state.watching || stds || !is_tested(asked.thread) {
+        // It is looked at only while it is watched: who counts descriptors then has none
+        // of ours among them.
+        let tested = || asked.thread == state.tested || is_tested_ones_child(asked.thread);
+        if !state.watching || stds || !tested() {
             return None;
         }
         let place = state.calls.len();
@@ -92,13 +101,14 @@ impl Faults {
     }
 }
 
-/// The name of the thread that is tested. A child has it until it becomes another
-/// program, whose calls are its own business.
+/// The name of the thread that is tested. A child process has it until it becomes
+/// another program, whose calls are its own business.
 const TESTED: &str = "tested";
 
-fn is_tested(thread: u32) -> bool {
+fn is_tested_ones_child(thread: u32) -> bool {
     let name = fs::read_to_string(format!("/proc/{thread}/comm"));
-    name.is_ok_and(|name| name.trim_end() == TESTED)
+    let ours = Path::new("/proc/self/task").join(thread.to_string());
+    name.is_ok_and(|name| name.trim_end() == TESTED) && !ours.exists()
 }
 
 /// Runs `test` in a thread of its own whose system calls can fail: those that the

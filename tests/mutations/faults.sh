@@ -24,7 +24,7 @@ fault unpacked-on-x86_64 native 'abi notes' "${unasserted[@]}" \
 fault packed-on-aarch64 arm64 'abi notes' "${unasserted[@]}" \
     src/sys/epoll.rs 'not(target_arch = "x86_64"), repr(C))' 'not(target_arch = "x86_64"), repr(C, packed))'
 fault wrong-number-in-the-table '!native' abi \
-    src/sys/number.rs 'epoll_ctl            4         233       21' 'epoll_ctl            4         234       21'
+    src/sys/number.rs 'epoll_ctl               4         233       21' 'epoll_ctl               4         234       21'
 fault wrong-number-for-the-wait native 'poll abi' \
     src/sys/epoll.rs 'call!(epoll_wait, epfd' 'call!(epoll_create1, epfd'
 fault wrong-number-for-the-pwait '!both' 'abi' \
@@ -81,21 +81,44 @@ fault overflow-negative '!native' timeouts \
     src/poll.rs 'secs <= MOST_SECONDS' 'secs <= u64::MAX - MOST_SECONDS' \
     src/poll.rs 'secs as i32 * 1000 +' '(secs as i32).wrapping_mul(1000) +'
 fault long-timeout-cut-short '!native' timeouts \
-    src/poll.rs '                None => self.wait_precisely(events, timeout)?' \
-    '                None if timeout.as_secs() > 1_000_000 => self.wait(events, 1)?,
-                None => self.wait_precisely(events, timeout)?'
+    src/poll.rs '                None => self.wait_precisely(events, timeout, mask)?' \
+    '                None if timeout.as_secs() > 1_000_000 => self.wait(events, 1, mask)?,
+                None => self.wait_precisely(events, timeout, mask)?'
 fault fall-back-forgotten native timeouts \
     src/poll.rs 'self.whole_milliseconds = true' 'self.whole_milliseconds = false'
 fault no-fall-back '!native' timeouts \
     src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOTTY'
 fault interruption-swallowed '!native' poll \
-    src/poll.rs '        sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis))
-            .map_err(explain_wait)' '        loop {
-            match sys::harvest(events, |room| sys::epoll_wait(self.as_fd(), room, millis)) {
+    src/poll.rs '        sys::harvest(events, |room| match mask {
+            None => sys::epoll_wait(self.as_fd(), room, millis),
+            mask => sys::epoll_pwait(self.as_fd(), room, millis, mask),
+        })
+        .map_err(explain_wait)' '        loop {
+            match sys::harvest(events, |room| sys::epoll_pwait(self.as_fd(), room, millis, mask)) {
                 Err(error) if error.is_interrupted() => {}
                 waited => break waited.map_err(explain_wait),
             }
         }'
+fault mask-forgotten '!native' signal \
+    src/poll.rs 'room, millis, mask)' 'room, millis, None)'
+fault mask-forgotten-for-a-fraction '!native' signal \
+    src/poll.rs 'Some(&timespec), mask)' 'Some(&timespec), None)'
+fault signals-not-blocked native signal \
+    src/signal.rs '        block(set)?;' ''
+fault pipe-that-blocks '!native' pipe \
+    src/pipe.rs 'O_CLOEXEC | O_NONBLOCK' 'O_CLOEXEC'
+fault child-inherits-the-mask native process \
+    src/sys/process.rs 'SIG_SETMASK, SigSet::EMPTY' 'SIG_SETMASK - 2, SigSet::EMPTY'
+fault child-ignores-broken-pipes '!native' process \
+    src/sys/process.rs 'SIGPIPE, Disposition::Default' 'SIGPIPE, Disposition::Ignore'
+fault failed-child-is-a-zombie '!native' process \
+    src/sys/process.rs 'while waitid(pidfd, WEXITED)' 'while waitid(pidfd, WEXITED | WNOHANG | WNOWAIT)'
+fault child-fails-in-silence native process \
+    src/sys/process.rs 'let _ = write(report, &bytes);' ''
+fault reaps-one-that-runs '!native' process \
+    src/process.rs 'sys::waitid(id, WEXITED | WNOHANG)' 'sys::waitid(id, WEXITED)'
+fault file-event-without-its-padding '!native' inotify \
+    src/inotify.rs 'field(12) as usize' 'field(12) as usize / 2'
 fault queue-without-cloexec native 'net descriptors' \
     src/poll.rs 'epoll_create1(EPOLL_CLOEXEC)' 'epoll_create1(0)'
 fault sockets-without-cloexec '!native' 'net descriptors' \
@@ -224,9 +247,9 @@ fault no-fall-back-for-eperm '!native' faults \
 fault any-errno-falls-back '!native' faults \
     src/poll.rs 'matches!(error.errno(), Errno::ENOSYS | Errno::EPERM)' 'error.errno() != Errno::EINTR'
 fault one-call-more-than-listed '!native' faults \
-    src/sys/number.rs '    write                3           1       64' \
-    '    write                3           1       64
-    getpid               0          39      172'
+    src/sys/number.rs '    write                   3           1       64' \
+    '    write                   3           1       64
+    getpid                  0          39      172'
 fault call-made-twice '!native' faults \
     src/timer.rs 'let timerfd = sys::timerfd_create' \
     'drop(sys::timerfd_create(CLOCK_MONOTONIC, 0));
