@@ -213,6 +213,12 @@ fn a_server_that_cannot_start_says_which_call_was_refused_and_ends() {
         (("epoll_ctl", "1", &["ENOMEM", "ENOSPC", "EPERM"]), LISTEN),
         (("epoll_ctl", "2", &["ENOMEM", "ENOSPC", "EPERM"]), LISTEN),
         (("getsockname", "1", &["ENOBUFS", "EBADF"]), LISTEN),
+        (
+            ("signalfd4", "1", &["EMFILE", "ENFILE", "ENODEV", "ENOMEM"]),
+            WAITING,
+        ),
+        (("rt_sigprocmask", "1", &["EINVAL", "EPERM"]), WAITING),
+        (("epoll_ctl", "3", &["ENOMEM", "ENOSPC", "EPERM"]), WAITING),
         ((WAIT, "1", &["EBADF", "EFAULT", "EINVAL"]), WAITING),
     ];
     if !can_inject("a server that cannot start") {
@@ -293,10 +299,10 @@ fn a_server_goes_on_serving_whatever_call_is_refused() {
             ("accept4", "2..4", &["EMFILE", "ECONNABORTED", "EINTR"]),
             Nothing,
         ),
-        // The first two are the listener's and the clock's.
-        (("epoll_ctl", "3", &["ENOMEM", "ENOSPC", "EEXIST"]), Client),
-        (("epoll_ctl", "4", &["ENOMEM", "ENOSPC"]), Either),
+        // The first three are the listener's, the clock's and the signals'.
+        (("epoll_ctl", "4", &["ENOMEM", "ENOSPC", "EEXIST"]), Client),
         (("epoll_ctl", "5", &["ENOMEM", "ENOSPC"]), Either),
+        (("epoll_ctl", "6", &["ENOMEM", "ENOSPC"]), Either),
         (
             ("timerfd_create", "2", &["EMFILE", "ENFILE", "ENOMEM"]),
             Unavailable,
@@ -345,7 +351,7 @@ fn a_server_goes_on_serving_whatever_call_is_refused() {
             (*command, log) = (strace, path);
         });
         let what = format!("{case:?}");
-        // With no client: the queue, the listener and the clock.
+        // With no client: the queue, the listener, the clock and the signals.
         let open = server.descriptors();
         let answers = ask_all(&server);
         let count = |text: &str| answers.iter().filter(|answer| *answer == text).count();

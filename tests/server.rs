@@ -4,8 +4,10 @@ mod common;
 
 use common::server::{Client, Response, Server, interrupt, while_stopped};
 use common::{DEADLINE, wait_until};
+use epore::signal::{SIGHUP, SIGINT, SIGTERM};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -1089,6 +1091,30 @@ fn it_goes_on_when_nobody_reads_what_it_prints() {
 }
 
 // Where it listens.
+
+#[test]
+fn who_asks_it_to_end_ends_it_cleanly() {
+    for signal in [SIGINT, SIGTERM] {
+        let server = Server::start();
+        server.assert_alive();
+        let mut waiting = server.connect();
+        waiting.send(get("/100000/never"));
+        server.wait_for_line(|line| line.contains("never"));
+        let address = server.address;
+        let (status, lines) = server.end_by(signal);
+        assert_eq!(status.code(), Some(0), "{status}");
+        assert_eq!(lines.last().map(String::as_str), Some("ended by a signal"));
+        waiting.assert_closed();
+        let error = TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
+fn another_signal_ends_it_as_it_ends_others() {
+    let (status, lines) = Server::start().end_by(SIGHUP);
+    assert_eq!(status.signal(), Some(SIGHUP), "{lines:#?}");
+}
 
 #[test]
 fn localhost_is_127_0_0_1() {

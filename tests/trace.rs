@@ -174,7 +174,7 @@ fn expected(architecture: &Architecture) -> Vec<String> {
             .take(call.arguments.into())
             .map(|(register, argument)| format!("  {register}={argument}"))
             .collect();
-        lines.push(format!("{name:<17}{number:>3}{arguments}  = {result}"));
+        lines.push(format!("{name:<18}{number:>3}{arguments}  = {result}"));
     }
     lines
 }

@@ -93,7 +93,7 @@ fn heading(out: &mut Out, text: &[u8]) {
 /// A name, in a column.
 fn name(out: &mut Out, name: &str) {
     out.put(name.as_bytes());
-    for _ in name.len()..17 {
+    for _ in name.len()..18 {
         out.put(b" ");
     }
 }

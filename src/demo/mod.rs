@@ -21,7 +21,8 @@ use self::server::Server;
 use self::text::{Draft, Text};
 use crate::rt::{self, Args, Out};
 use core::net::{Ipv4Addr, SocketAddr};
-use epore::fd::BorrowedFd;
+use epore::fd::{AsFd, BorrowedFd};
+use epore::signal::{SIGINT, SIGTERM, SigSet, Signals};
 use epore::{Events, Interest, Poll, Registry, Token};
 
 const USAGE: &[u8] = b"\
@@ -35,6 +36,9 @@ usage: epore                  server and client in one thread: FINISHED after 5 
 
 ADDR is an IPv4 address, an IPv6 address in brackets, or localhost.
 ";
+
+/// Of the signals that end the server. Neither the server's nor the client's.
+const ENDING: Token = Token(1 << 62);
 
 /// What to do.
 #[derive(Clone, Copy)]
@@ -164,6 +168,10 @@ fn perform(job: Job) -> Result<u64, Failure> {
         client = Some(started.map_err(connecting)?);
     }
 
+    let _signals = match job {
+        Job::Serve(_) => Some(await_the_end(queue.registry()).map_err(waiting)?),
+        _ => None,
+    };
     let patience = client.is_some().then_some(client::PATIENCE);
     let mut events = Events::<256>::new();
     loop {
@@ -176,6 +184,10 @@ fn perform(job: Job) -> Result<u64, Failure> {
         let registry = queue.registry();
         // Each knows its own tokens.
         for event in &events {
+            if event.token() == ENDING {
+                log.out.put(b"ended by a signal\n");
+                return Ok(0);
+            }
             if let Some(client) = &mut client {
                 let handled = client.handle(event, registry, &mut log);
                 handled.map_err(connecting)?;
@@ -212,6 +224,13 @@ fn listen(address: SocketAddr, registry: &Registry, log: &mut Log) -> Result<Ser
     put_address(out, server.address());
     out.put(b"\n");
     Ok(server)
+}
+
+/// Has Ctrl-C, and who else asks for the end, be an event.
+fn await_the_end(registry: &Registry) -> epore::Result<Signals> {
+    let signals = Signals::new(SigSet::of(&[SIGINT, SIGTERM]))?;
+    register(registry, signals.as_fd(), ENDING, Interest::READABLE)?;
+    Ok(signals)
 }
 
 /// [`Registry::register`], once: it is made to be inlined, which pays in a loop.

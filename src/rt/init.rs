@@ -29,6 +29,7 @@ pub fn end(code: u8) {
     if !is_first() {
         return;
     }
+    let code = usize::from(code);
     let _ = writeln!(Out::stdout(), "exit code {code}, power off");
     // SAFETY: no memory.
     let _ = unsafe { syscall!(Sysno::ioctl, STDOUT, TCSBRK, DRAIN) };

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use syscalls::{Sysno, syscall};
@@ -17,6 +17,8 @@ pub struct Server {
     pub address: SocketAddr,
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
+    /// As it was told to.
+    ended: bool,
 }
 
 impl Server {
@@ -45,6 +47,7 @@ impl Server {
             address: ([0, 0, 0, 0], 0).into(),
             child,
             lines,
+            ended: false,
         };
         let first = server.wait_for_line(|_| true);
         let address = first.strip_prefix("listening on ").map(str::parse);
@@ -104,6 +107,20 @@ impl Server {
         client.response()
     }
 
+    /// Sends it a signal, and waits for its end: how, and all that it has printed.
+    pub fn end_by(mut self, signal: i32) -> (ExitStatus, Vec<String>) {
+        signal_process(self.pid(), signal);
+        let status = wait_until(DEADLINE, || self.child.try_wait().expect("a child of ours"));
+        let status = status.unwrap_or_else(|| panic!("still running: {:#?}", self.lines()));
+        self.ended = true;
+        // The reader lets go when it has read all.
+        let all = wait_until(DEADLINE, || {
+            (Arc::strong_count(&self.lines) == 1).then_some(())
+        });
+        assert!(all.is_some(), "somebody else writes to its output");
+        (status, self.lines())
+    }
+
     /// Asks a question that every healthy server answers at once.
     pub fn assert_alive(&self) {
         let response = self.ask("GET /0/alive HTTP/1.1\r\n\r\n");
@@ -118,7 +135,7 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if !thread::panicking() {
-            assert!(ended.is_none(), "the server ended: {ended:?}");
+            assert_eq!(ended.is_some(), self.ended, "the server ended: {ended:?}");
         }
     }
 }
