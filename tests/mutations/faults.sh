@@ -89,14 +89,13 @@ fault fall-back-forgotten native timeouts \
 fault no-fall-back '!native' timeouts \
     src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOTTY'
 fault interruption-swallowed '!native' poll \
-    src/poll.rs '        sys::harvest(events, |room| match mask {
-            None => sys::epoll_wait(self.as_fd(), room, millis),
-            mask => sys::epoll_pwait(self.as_fd(), room, millis, mask),
-        })
-        .map_err(explain_wait)' '        loop {
-            match sys::harvest(events, |room| sys::epoll_pwait(self.as_fd(), room, millis, mask)) {
+    src/poll.rs '        self.harvest(events, |epoll, room| match mask {
+            None => sys::epoll_wait(epoll, room, millis),
+            mask => sys::epoll_pwait(epoll, room, millis, mask),
+        })' '        loop {
+            match self.harvest(events, |epoll, room| sys::epoll_pwait(epoll, room, millis, mask)) {
                 Err(error) if error.is_interrupted() => {}
-                waited => break waited.map_err(explain_wait),
+                waited => break waited,
             }
         }'
 fault mask-forgotten '!native' signal \
