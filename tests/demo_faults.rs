@@ -5,11 +5,12 @@ mod common;
 
 use common::server::{Client, Server};
 use common::{DEADLINE, demo, is_emulated, left_out, wait_until};
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -120,7 +121,7 @@ fn can_inject(check: &str) -> bool {
 }
 
 /// Tries every case, several at a time, and says which went wrong.
-fn try_all<T: Sync + std::fmt::Debug>(cases: &[Case<T>], attempt: impl Fn(&Case<T>) + Sync) {
+fn try_all<C: Sync + std::fmt::Debug>(cases: &[C], attempt: impl Fn(&C) + Sync) {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
@@ -658,6 +659,174 @@ fn answer_one(mut stream: TcpStream) -> std::io::Result<()> {
         request.push(byte[0]);
     }
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+}
+
+// Any errno, at any call.
+
+/// A call of a program, by its name and its number among those of the name.
+#[derive(Clone, Debug)]
+struct Anywhere {
+    call: String,
+    number: usize,
+    errno: i32,
+}
+
+impl Anywhere {
+    /// For each call in the log of a healthy program some errnos, whether its man page
+    /// lists them or not: others at each. With `EPORE_FAULTS=all`, all that there are.
+    fn of(log: &Path) -> Vec<Self> {
+        const LAST: usize = 133;
+
+        let text = fs::read_to_string(log).expect("a log");
+        let _ = fs::remove_file(log);
+        let all = env::var_os("EPORE_FAULTS").is_some_and(|which| which == "all");
+        let step = if all { 1 } else { LAST / 3 };
+        let mut numbers = BTreeMap::new();
+        let mut faults = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            let call = line.split('(').next().unwrap_or_default();
+            // The first makes the program, and the last unmakes it. Others are signals.
+            if ["execve", "exit_group"].contains(&call) || call.contains(' ') {
+                continue;
+            }
+            let number = numbers.entry(call).or_insert(0);
+            *number += 1;
+            faults.extend(
+                (1..=LAST)
+                    .skip(at * 7 % step)
+                    .step_by(step)
+                    .map(|errno| Self {
+                        call: call.to_owned(),
+                        number: *number,
+                        errno: errno as i32,
+                    }),
+            );
+        }
+        assert!(numbers.len() > 10, "{text}");
+        faults
+    }
+
+    fn command(&self, command: &Command) -> (Command, PathBuf) {
+        let (call, number, errno) = (&self.call, self.number, self.errno);
+        let inject = format!("inject={call}:error={errno}:when={number}");
+        under_strace(command, &["-e", &format!("trace={call}"), "-e", &inject])
+    }
+
+    /// Asserts that the program has said what it could not do, with the call and the
+    /// errno.
+    fn assert_is_why(&self, output: &Output) {
+        assert_ends(output, 1, "epore: cannot ");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let errno = Errno::new(self.errno);
+        let name = errno.name().unwrap_or("?");
+        let told = [format!("{name} ("), format!("errno {}", self.errno)];
+        let told = told.map(|errno| format!(": {}: {errno}", self.call));
+        assert!(
+            told.iter().any(|it| stderr.contains(it)),
+            "{self:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn no_errno_of_any_call_costs_the_server_more_than_a_client() {
+    if !can_inject("any errno in the server") {
+        return;
+    }
+    let under = |command: &mut Command, (mut strace, log): (Command, PathBuf)| {
+        strace.stdin(Stdio::null()).stdout(Stdio::piped());
+        *command = strace;
+        command.stderr(Stdio::piped());
+        log
+    };
+    let mut log = PathBuf::new();
+    let healthy = Server::start_at("127.0.0.1:0", |command| {
+        let strace = under_strace(command, &[]);
+        log = under(command, strace);
+    });
+    assert_eq!(ask_all(&healthy), ["hello"; 4]);
+    drop(healthy);
+    let mut faults = Anywhere::of(&log);
+    // Where it listens cannot be known otherwise; and what ends it is told above.
+    faults.retain(|fault| (&*fault.call, fault.number) != ("write", 1));
+    faults.retain(|fault| fault.call != WAIT || fault.errno == Errno::EINTR.into_raw());
+
+    let (injected, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    try_all(&faults, |fault| {
+        let mut log = PathBuf::new();
+        let started = Server::try_start_at("127.0.0.1:0", |command| {
+            let strace = fault.command(command);
+            log = under(command, strace);
+        });
+        let server = match started {
+            Ok(server) => server,
+            Err(child) => {
+                fault.assert_is_why(&common::finish(child));
+                ended.fetch_add(1, Ordering::Relaxed);
+                let _ = fs::remove_file(&log);
+                return;
+            }
+        };
+        let open = server.descriptors();
+        let mut answers = ask_all(&server);
+        // Whoever comes after them is served, or else is the one.
+        answers.push(answer(asking(&server)));
+        let served = answers.iter().filter(|it| *it == "hello").count();
+        let whole = answers
+            .iter()
+            .all(|it| ["hello", "503", ""].contains(&&**it));
+        assert!(whole && served >= 4, "{fault:?}: {answers:?}");
+        let mut was_injected = false;
+        let back = wait_until(DEADLINE, || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            was_injected = text.contains("(INJECTED)");
+            // The first was there when they were counted.
+            let kept = was_injected && fault.call == "close" && fault.number > 1;
+            (server.descriptors() == open + usize::from(kept)).then_some(())
+        });
+        assert!(
+            back.is_some(),
+            "{fault:?}: {open}, now {}",
+            server.descriptors()
+        );
+        injected.fetch_add(usize::from(was_injected), Ordering::Relaxed);
+        let _ = fs::remove_file(&log);
+    });
+    // Of the last calls there are more at times, and fewer.
+    let came = injected.into_inner() + ended.into_inner();
+    assert!(came * 10 > faults.len() * 9, "{came} of {}", faults.len());
+}
+
+#[test]
+fn whatever_the_errno_of_any_call_a_client_ends_in_good_order() {
+    if !can_inject("any errno in the client") {
+        return;
+    }
+    let address = answering().to_string();
+    let get = || {
+        let mut command = demo();
+        command.args(["get", &address]);
+        command
+    };
+    let (mut healthy, log) = under_strace(&get(), &[]);
+    assert_ends(&common::run(&mut healthy), 0, "");
+    try_all(&Anywhere::of(&log), |fault| {
+        let (mut command, log) = fault.command(&get());
+        let output = common::run(&mut command);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let answers = stdout.matches("  200 OK  hi\n").count();
+        if output.status.success() {
+            assert_ends(&output, 0, "");
+            let all = answers == 5 && stdout.ends_with("FINISHED\n");
+            assert!(all || fault.call == "write", "{fault:?}: {stdout}");
+        } else if output.stderr.starts_with(b"epore: cannot ") {
+            fault.assert_is_why(&output);
+        } else {
+            assert_ends(&output, 1, "epore: 1 of 5 requests failed\n");
+            assert_eq!(answers, 4, "{fault:?}: {stdout}");
+        }
+        let _ = fs::remove_file(&log);
+    });
 }
 
 // Both in one program: five seconds each.

@@ -176,7 +176,7 @@ impl Connection {
                 self.readable = count == length || self.ended;
                 self.input.grow(count);
             }
-            Err(error) if error.is_would_block() => self.readable = false,
+            Err(error) if error.is_would_block() => self.readable = self.ended,
             Err(error) if error.is_interrupted() => {}
             Err(_) => return Break(Fate::Close),
         }
@@ -265,7 +265,7 @@ impl Connection {
                 }
                 self.readable = count == tools.scratch.len() || self.ended;
             }
-            Err(error) if error.is_would_block() => self.readable = false,
+            Err(error) if error.is_would_block() => self.readable = self.ended,
             Err(error) if error.is_interrupted() => {}
             Err(_) => return Break(Fate::Close),
         }

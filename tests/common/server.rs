@@ -1,7 +1,7 @@
 //! The delay server as a child process, and clients that talk to it byte by byte.
 
 use super::kernel::{SIGCONT, SIGSTOP, process_state, signal_process};
-use super::{DEADLINE, demo, wait_until};
+use super::{DEADLINE, demo, finish, wait_until};
 use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -27,6 +27,11 @@ impl Server {
     }
 
     pub fn start_at(address: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        Self::try_start_at(address, prepare).unwrap_or_else(|child| panic!("{:?}", finish(child)))
+    }
+
+    /// `Err`: it ends without having said where it listens.
+    pub fn try_start_at(address: &str, prepare: impl FnOnce(&mut Command)) -> Result<Self, Child> {
         let mut command = demo();
         command
             .args(["serve", address])
@@ -37,22 +42,27 @@ impl Server {
         let stdout = child.stdout.take().expect("a pipe");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&lines);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in BufReader::new(stdout).split(b'\n') {
                 let line = String::from_utf8_lossy(&line.expect("a pipe of ours")).into_owned();
                 heard.lock().expect("no panic").push(line);
             }
         });
-        let mut server = Self {
-            address: ([0, 0, 0, 0], 0).into(),
+        let first = wait_until(DEADLINE, || {
+            let over = reader.is_finished();
+            let first = lines.lock().expect("no panic").first().cloned();
+            (over || first.is_some()).then_some(first)
+        });
+        let Some(first) = first.flatten() else {
+            return Err(child);
+        };
+        let address = first.strip_prefix("listening on ").map(str::parse);
+        Ok(Self {
+            address: address.expect(&first).expect(&first),
             child,
             lines,
             ended: false,
-        };
-        let first = server.wait_for_line(|_| true);
-        let address = first.strip_prefix("listening on ").map(str::parse);
-        server.address = address.expect(&first).expect(&first);
-        server
+        })
     }
 
     pub fn pid(&self) -> u32 {
