@@ -1878,7 +1878,7 @@ fn alone_with_faults(check: &str, test: impl Fn(&Faults) + Sync) {
 
 #[test]
 fn every_syscall_of_the_table_has_its_errnos_and_a_site() {
-    let calls: BTreeSet<_> = SYSCALLS.iter().map(|call| call.name).collect();
+    let calls: BTreeSet<_> = SYSCALLS.iter().map(sys::Syscall::name).collect();
     let rows: BTreeSet<_> = ERRNOS.iter().map(|(name, _)| *name).collect();
     assert_eq!(rows, calls, "a row for each call");
     assert_eq!(ERRNOS.len(), SYSCALLS.len());
@@ -1889,7 +1889,7 @@ fn every_syscall_of_the_table_has_its_errnos_and_a_site() {
     let here: BTreeSet<_> = SYSCALLS
         .iter()
         .filter(|call| call.number().is_some())
-        .map(|call| call.name)
+        .map(sys::Syscall::name)
         .collect();
     assert_eq!(made, here, "a site for each call");
 }
@@ -2115,7 +2115,7 @@ fn every_function_of_sys_is_a_site() {
                     .chars()
                     .all(|c| c == '_' || c.is_ascii_digit() || c.is_ascii_lowercase())
         })
-        .filter(|word| SYSCALLS.iter().any(|call| word.starts_with(call.name)));
+        .filter(|word| SYSCALLS.iter().any(|call| word.starts_with(call.name())));
     let functions: BTreeSet<_> = functions.collect();
     assert!(functions.len() >= SYSCALLS.len(), "{functions:?}");
     let sites: BTreeSet<_> = (SITES.iter())

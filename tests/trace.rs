@@ -164,7 +164,7 @@ fn expected(architecture: &Architecture) -> Vec<String> {
         ("close", &["0x3"], 0),
     ];
     for (name, arguments, result) in calls {
-        let call = sys::SYSCALLS.iter().find(|call| call.name == name);
+        let call = sys::SYSCALLS.iter().find(|call| call.name() == name);
         let call = call.expect("a call that the library makes");
         let number = (architecture.number)(call).expect("a call that exists there");
         let arguments: String = architecture
@@ -207,7 +207,7 @@ fn abi_names_the_machine_and_every_number() {
         let number = call
             .number()
             .map_or_else(|| "absent".to_owned(), |number| number.to_string());
-        assert_eq!(words, [call.name, &number]);
+        assert_eq!(words, [call.name(), &number]);
     }
 }
 
@@ -254,7 +254,7 @@ fn a_traced_client_does_its_job_and_shows_its_calls() {
             assert_eq!(names, HERE.registers[..names.len()], "{line}");
             let call = sys::SYSCALLS
                 .iter()
-                .find(|call| line.starts_with(&format!("{} ", call.name)));
+                .find(|call| line.starts_with(&format!("{} ", call.name())));
             let call =
                 call.unwrap_or_else(|| panic!("a call that the library does not make: {line}"));
             assert_eq!(names.len(), usize::from(call.arguments), "{line}");

@@ -39,7 +39,7 @@ pub fn show(out: &mut Out) {
 
     heading(out, b"numbers");
     for call in sys::SYSCALLS {
-        name(out, call.name);
+        name(out, call.name());
         match call.number() {
             Some(number) => out.padded(number.into()),
             None => out.put(b"absent"),
@@ -171,7 +171,7 @@ pub fn show_call(out: &mut Out, call: &Call) {
     let known = sys::SYSCALLS
         .iter()
         .find(|known| known.number().map(u64::from) == Some(call.number));
-    name(out, known.map_or("other", |known| known.name));
+    name(out, known.map_or("other", sys::Syscall::name));
     out.padded(call.number);
     // What is in the other registers has no meaning.
     let arguments = known.map_or(6, |known| known.arguments.into());

@@ -6,18 +6,27 @@ use syscalls::Sysno;
 /// A system call that this crate makes, and its number per architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Syscall {
-    /// The name, as in section 2 of the man pages and in the kernel's tables.
-    pub name: &'static str,
+    /// Where the name begins in [`NAMES`]. A reference of its own for each would be two
+    /// thirds of the table, which small programs have whole for the names in errors.
+    name_start: u16,
+    name_length: u8,
     /// How many arguments it takes.
     pub arguments: u8,
     x86_64: u16,
     aarch64: u16,
 }
 
-/// Instead of a number; without an `Option` the table is a quarter shorter.
+/// Instead of a number, in half the room of an `Option`.
 const ABSENT: u16 = u16::MAX;
 
 impl Syscall {
+    /// The name, as in section 2 of the man pages and in the kernel's tables.
+    pub fn name(&self) -> &'static str {
+        let start = usize::from(self.name_start);
+        let name = NAMES.get(start..start + usize::from(self.name_length));
+        name.unwrap_or("?")
+    }
+
     /// The number on x86_64, or `None` where that architecture lacks the call.
     pub const fn x86_64(&self) -> Option<u32> {
         present(self.x86_64)
@@ -31,7 +40,7 @@ impl Syscall {
     /// The number on the architecture this is compiled for.
     ///
     /// ```
-    /// let pwait = epore::sys::SYSCALLS.iter().find(|call| call.name == "epoll_pwait").unwrap();
+    /// let pwait = epore::sys::SYSCALLS.iter().find(|call| call.name() == "epoll_pwait").unwrap();
     /// let expected = if cfg!(target_arch = "x86_64") { 281 } else { 22 };
     /// assert_eq!(pwait.number(), Some(expected));
     /// ```
@@ -80,17 +89,18 @@ macro_rules! table {
             number!($name $aarch64);
         )*
 
-        /// Every system call this crate makes. A call that is not listed here
-        /// cannot be issued: the table is where the raw layer takes its numbers
-        /// from, checked at compile time against those of the `syscalls` crate.
-        pub const SYSCALLS: &[Syscall] = &[$(
+        /// The names, one after the other.
+        const NAMES: &str = concat!($(stringify!($name)),*);
+
+        const TABLE: [Syscall; [$(stringify!($name)),*].len()] = with_starts([$(
             Syscall {
-                name: stringify!($name),
+                name_start: 0,
+                name_length: stringify!($name).len() as u8,
                 arguments: $arguments,
                 x86_64: or_absent!($x86_64),
                 aarch64: or_absent!($aarch64),
             },
-        )*];
+        )*]);
     };
 }
 
@@ -141,11 +151,26 @@ table! {
     write                   3           1       64
 }
 
+/// Every system call this crate makes. A call that is not listed here cannot be issued:
+/// the table is where the raw layer takes its numbers from, checked at compile time
+/// against those of the `syscalls` crate.
+pub const SYSCALLS: &[Syscall] = &TABLE;
+
+const fn with_starts<const N: usize>(mut table: [Syscall; N]) -> [Syscall; N] {
+    let (mut at, mut start) = (0, 0);
+    while at < N {
+        table[at].name_start = start;
+        start += table[at].name_length as u16;
+        at += 1;
+    }
+    table
+}
+
 /// The name of a call of the table. `Sysno::name` knows it too, at the price of
 /// every system call's name in the executable.
 pub(crate) fn name(sysno: Sysno) -> &'static str {
     let listed = SYSCALLS
         .iter()
         .find(|call| call.number() == Some(sysno as u32));
-    listed.map_or("?", |call| call.name)
+    listed.map_or("?", Syscall::name)
 }

@@ -76,7 +76,7 @@ impl Faults {
         let mut state = self.state.lock().expect("no panic");
         let number = Some(asked.number as u32);
         let listed = SYSCALLS.iter().find(|call| call.number() == number);
-        let name = listed.expect("a call that was asked about").name;
+        let name = listed.expect("a call that was asked about").name();
         let [first_argument, second_argument, ..] = asked.arguments.map(|it| it as i32);
         // Before it closes a descriptor, std asks whether it is open.
         let stds = name == "fcntl" && second_argument == F_GETFD;
