@@ -790,6 +790,8 @@ fn one_request_does_not_wait_for_many_of_another() {
     });
     one.response().assert_is("one");
     (1..=MANY).for_each(|number| many.response().assert_is(&number.to_string()));
+    // An answer may come before its line.
+    server.wait_for_line(|line| line == format!("GET /0/{MANY}"));
     let lines = server.lines();
     let place = |line: &str| lines.iter().position(|other| other == line);
     assert!(place("GET /0/one") < place("GET /0/200"), "{lines:#?}");

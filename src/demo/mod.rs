@@ -146,12 +146,21 @@ fn perform(job: Job) -> Result<u64, Failure> {
         together: matches!(job, Job::Demonstrate),
     };
     let (mut server, mut client) = (None, None);
+    let mut _signals = None;
     if let Job::Demonstrate | Job::Serve(_) = job {
         let address = match job {
             Job::Serve(address) => address,
             _ => (Ipv4Addr::LOCALHOST, 0).into(),
         };
-        server = Some(listen(address, queue.registry(), &mut log)?);
+        let started = listen(address, queue.registry())?;
+        if let Job::Serve(_) = job {
+            _signals = Some(await_the_end(queue.registry()).map_err(waiting)?);
+        }
+        let out = log.server();
+        out.put(b"listening on ");
+        put_address(out, started.address());
+        out.put(b"\n");
+        server = Some(started);
     }
     let target = match job {
         Job::Demonstrate => server.as_ref().map(Server::address),
@@ -167,11 +176,6 @@ fn perform(job: Job) -> Result<u64, Failure> {
         let started = Client::start(address, queue.registry(), &mut log);
         client = Some(started.map_err(connecting)?);
     }
-
-    let _signals = match job {
-        Job::Serve(_) => Some(await_the_end(queue.registry()).map_err(waiting)?),
-        _ => None,
-    };
     let patience = client.is_some().then_some(client::PATIENCE);
     let mut events = Events::<256>::new();
     loop {
@@ -213,17 +217,12 @@ fn perform(job: Job) -> Result<u64, Failure> {
     }
 }
 
-fn listen(address: SocketAddr, registry: &Registry, log: &mut Log) -> Result<Server, Failure> {
-    let server = Server::start(address, registry).map_err(|error| Failure {
+fn listen(address: SocketAddr, registry: &Registry) -> Result<Server, Failure> {
+    Server::start(address, registry).map_err(|error| Failure {
         what: "cannot listen on ",
         address: Some(address),
         error,
-    })?;
-    let out = log.server();
-    out.put(b"listening on ");
-    put_address(out, server.address());
-    out.put(b"\n");
-    Ok(server)
+    })
 }
 
 /// Has Ctrl-C, and who else asks for the end, be an event.
