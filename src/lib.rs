@@ -1,3 +1,5 @@
+//! [migration]: crate::migration
+//!
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![deny(unsafe_code)]
@@ -24,6 +26,7 @@ mod event;
 mod gate;
 pub mod inotify;
 mod interest;
+pub mod migration;
 pub mod net;
 pub mod pipe;
 mod poll;

@@ -37,7 +37,7 @@ mod owned {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` has no descriptor that epore can borrow",
         note = "std's sockets, files and descriptors are `AsFd` here with the feature `std` of epore: `epore = {{ version = \"…\", features = [\"std\"] }}`",
-        note = "without std, epore brings `net::TcpStream`, `net::TcpListener`, `Timer`, and `fd::OwnedFd` for the rest"
+        note = "without std, epore brings the sockets of `net`, the ends of a `pipe`, `Timer`, `signal::Signals`, `process::Child`, `inotify::Inotify`, and `fd::OwnedFd` for the rest"
     )]
     pub trait AsFd {
         /// Borrows the descriptor.

@@ -10,5 +10,5 @@ fn main() {
     //~ ERROR error[E0277]: `std::net::TcpListener` has no descriptor that epore can borrow
     //~ NOTE std's sockets, files and descriptors are `AsFd` here with the feature `std` of epore
     //~ NOTE `epore = { version = "…", features = ["std"] }`
-    //~ NOTE without std, epore brings `net::TcpStream`, `net::TcpListener`, `Timer`, and `fd::OwnedFd` for the rest
+    //~ NOTE without std, epore brings the sockets of `net`, the ends of a `pipe`, `Timer`, `signal::Signals`, `process::Child`, `inotify::Inotify`, and `fd::OwnedFd` for the rest
 }
