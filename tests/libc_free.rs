@@ -1,4 +1,4 @@
-//! The demo's executable holds no libc, asks for none, and starts and ends without.
+//! The executables hold no libc, ask for none, and the demo starts and ends without.
 
 mod common;
 
@@ -10,6 +10,8 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+
+const PROGRAMS: [&str; 2] = ["epore", "echo"];
 
 /// In bytes.
 const LARGEST_RELEASE: u64 = 40_000;
@@ -90,17 +92,19 @@ fn faults(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_executable_needs_the_kernel_alone() {
+fn the_executables_need_the_kernel_alone() {
     if let Some(path) = common::prebuilt_demo() {
         assert_eq!(faults(&path), [""; 0]);
     }
-    for profile in [Profile::Dev, Profile::Release] {
-        match common::build_demo(profile) {
-            Some(path) => assert_eq!(faults(&path), [""; 0], "{profile:?}"),
-            None => common::left_out(
-                "a look into the executable",
-                format!("no cargo to build {profile:?}"),
-            ),
+    for program in PROGRAMS {
+        for profile in [Profile::Dev, Profile::Release] {
+            match common::build_program(program, profile) {
+                Some(path) => assert_eq!(faults(&path), [""; 0], "{program}, {profile:?}"),
+                None => common::left_out(
+                    "a look into the executable",
+                    format!("no cargo to build {program}, {profile:?}"),
+                ),
+            }
         }
     }
 }
@@ -123,13 +127,16 @@ fn a_hosted_program_is_told_apart() {
 }
 
 #[test]
-fn the_release_executable_is_small() {
-    let Some(path) = common::build_demo(Profile::Release) else {
-        return common::left_out("the size of the executable", "no cargo to build it");
-    };
-    let size = fs::metadata(path).unwrap().len();
-    let _ = writeln!(io::stderr(), "the release executable has {size} bytes");
-    assert!(size <= LARGEST_RELEASE, "{size} bytes");
+fn the_release_executables_are_small() {
+    for program in PROGRAMS {
+        let Some(path) = common::build_program(program, Profile::Release) else {
+            return common::left_out("the size of the executables", "no cargo to build them");
+        };
+        let size = fs::metadata(path).unwrap().len();
+        let line = format!("the release executable of {program} has {size} bytes\n");
+        let _ = io::stderr().write_all(line.as_bytes());
+        assert!(size <= LARGEST_RELEASE, "{program}: {size} bytes");
+    }
 }
 
 #[test]

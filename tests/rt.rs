@@ -49,8 +49,8 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn arguments_come_in_order_and_their_number_goes_out() {
-    for mut echo in bare_and_hosted("echo") {
-        let output = common::run(echo.args(["one", "", "two words", "\u{e9}"]));
+    for mut program in bare_and_hosted("arguments") {
+        let output = common::run(program.args(["one", "", "two words", "\u{e9}"]));
         assert_eq!(text(&output.stdout), "one\n\ntwo words\n\u{e9}\n");
         assert_eq!(output.status.code(), Some(4));
     }
@@ -58,21 +58,21 @@ fn arguments_come_in_order_and_their_number_goes_out() {
 
 #[test]
 fn an_argument_that_is_not_utf_8_matches_nothing() {
-    for mut echo in bare_and_hosted("echo") {
-        let output = common::run(echo.arg(OsStr::from_bytes(b"a\xff")).arg("b"));
+    for mut program in bare_and_hosted("arguments") {
+        let output = common::run(program.arg(OsStr::from_bytes(b"a\xff")).arg("b"));
         assert_eq!(text(&output.stdout), "\u{fffd}\nb\n");
     }
 }
 
 #[test]
 fn no_arguments_and_no_environment_are_enough() {
-    for mut echo in bare_and_hosted("echo") {
-        let output = common::run(echo.env_clear());
+    for mut program in bare_and_hosted("arguments") {
+        let output = common::run(program.env_clear());
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), ""));
     }
 }
 
-/// A thousand arguments, and what `echo` makes of them: longer than its buffer, and
+/// A thousand arguments, and what the program makes of them: longer than its buffer, and
 /// of lengths that end anywhere in it.
 fn thousand() -> (Vec<String>, String) {
     let arguments: Vec<String> = (0..1_000)
@@ -88,8 +88,8 @@ fn thousand() -> (Vec<String>, String) {
 #[test]
 fn a_thousand_arguments_come_out_whole() {
     let (arguments, lines) = thousand();
-    for mut echo in bare_and_hosted("echo") {
-        let output = common::run(echo.args(&arguments));
+    for mut program in bare_and_hosted("arguments") {
+        let output = common::run(program.args(&arguments));
         assert_eq!(text(&output.stdout), lines);
         assert_eq!(output.status.code(), Some(1_000 % 256));
     }
@@ -127,10 +127,14 @@ fn wait_for_sleep(child: &mut Child) {
 #[test]
 fn a_full_stream_that_does_not_block_is_waited_for() {
     let (arguments, lines) = thousand();
-    for mut echo in bare_and_hosted("echo") {
+    for mut program in bare_and_hosted("arguments") {
         let (stdout, mut reader, filler) = brimful();
-        let mut child = echo.args(&arguments).stdout(stdout).spawn().expect("echo");
-        drop(echo); // and with it our copy of the stream
+        let mut child = program
+            .args(&arguments)
+            .stdout(stdout)
+            .spawn()
+            .expect("a child");
+        drop(program); // and with it our copy of the stream
         wait_for_sleep(&mut child);
         let mut all = Vec::new();
         reader.read_to_end(&mut all).expect("a socket of ours");
@@ -141,22 +145,22 @@ fn a_full_stream_that_does_not_block_is_waited_for() {
 
 #[test]
 fn a_reader_that_leaves_is_no_reason_to_die() {
-    for mut echo in bare_and_hosted("echo") {
+    for mut program in bare_and_hosted("arguments") {
         let (reader, stdout) = UnixStream::pair().expect("a pair of sockets");
         drop(reader);
-        let child = echo.arg("heard?").stdout(OwnedFd::from(stdout)).spawn();
-        let output = common::finish(child.expect("echo"));
+        let child = program.arg("heard?").stdout(OwnedFd::from(stdout)).spawn();
+        let output = common::finish(child.expect("a child"));
         assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
 }
 
 #[test]
 fn a_descriptor_that_came_closed_is_not_handed_out_again() {
-    for mut echo in bare_and_hosted("echo") {
+    for mut program in bare_and_hosted("arguments") {
         let (stdout, reader, _) = brimful();
-        common::close_at_start(&mut echo, 0);
-        let mut child = echo.arg("x").stdout(stdout).spawn().expect("echo");
-        drop(echo);
+        common::close_at_start(&mut program, 0);
+        let mut child = program.arg("x").stdout(stdout).spawn().expect("a child");
+        drop(program);
         wait_for_sleep(&mut child);
         let first = fs::read_link(format!("/proc/{}/fd/0", child.id()));
         drop(reader);

@@ -14,9 +14,11 @@ use std::process::{self, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use syscalls::{Errno, Sysno, syscall};
 
+pub const SIGKILL: i32 = 9;
 pub const SIGUSR1: i32 = 10;
 pub const SIGPIPE: i32 = 13;
 pub const SIGALRM: i32 = 14;
+pub const SIGTERM: i32 = 15;
 pub const SIGCONT: i32 = 18;
 pub const SIGSTOP: i32 = 19;
 

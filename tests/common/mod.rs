@@ -63,7 +63,13 @@ pub fn prebuilt_demo() -> Option<PathBuf> {
 
 /// Builds the demo as `cargo run` would. `None`: there is no cargo.
 pub fn build_demo(profile: Profile) -> Option<PathBuf> {
-    build("Cargo.toml", profile, &[]).map(|directory| directory.join("epore"))
+    build_program("epore", profile)
+}
+
+/// Builds a libc-free program of this package. `None`: there is no cargo.
+pub fn build_program(name: &str, profile: Profile) -> Option<PathBuf> {
+    let path = build("Cargo.toml", profile, &[])?.join(name);
+    path.exists().then_some(path)
 }
 
 /// Builds the demo as a hosted program. `None`: there is no cargo.

@@ -1,6 +1,7 @@
-//! The delay server as a child process, and clients that talk to it byte by byte.
+//! The delay server as a child process, or another, and clients that talk to it byte by
+//! byte.
 
-use super::kernel::{SIGCONT, SIGSTOP, process_state, signal_process};
+use super::kernel::{SIGCONT, SIGSTOP, SIGTERM, process_state, signal_process};
 use super::{DEADLINE, demo, finish, wait_until};
 use std::fmt;
 use std::fs;
@@ -10,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 use syscalls::{Sysno, syscall};
 
 /// A server of its own for a test, killed at the end of it.
@@ -33,11 +35,18 @@ impl Server {
     /// `Err`: it ends without having said where it listens.
     pub fn try_start_at(address: &str, prepare: impl FnOnce(&mut Command)) -> Result<Self, Child> {
         let mut command = demo();
-        command
-            .args(["serve", address])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        command.args(["serve", address]);
         prepare(&mut command);
+        Self::try_run(command)
+    }
+
+    /// Any program whose first line says where it listens.
+    pub fn run(command: Command) -> Self {
+        Self::try_run(command).unwrap_or_else(|child| panic!("{:?}", finish(child)))
+    }
+
+    fn try_run(mut command: Command) -> Result<Self, Child> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the demo");
         let stdout = child.stdout.take().expect("a pipe");
         let lines = Arc::new(Mutex::new(Vec::new()));
@@ -56,7 +65,10 @@ impl Server {
         let Some(first) = first.flatten() else {
             return Err(child);
         };
-        let address = first.strip_prefix("listening on ").map(str::parse);
+        let address = first.strip_prefix("listening on ");
+        let address = address
+            .and_then(|rest| rest.split(' ').next())
+            .map(str::parse);
         Ok(Self {
             address: address.expect(&first).expect(&first),
             child,
@@ -118,8 +130,13 @@ impl Server {
     }
 
     /// Sends it a signal, and waits for its end: how, and all that it has printed.
-    pub fn end_by(mut self, signal: i32) -> (ExitStatus, Vec<String>) {
+    pub fn end_by(self, signal: i32) -> (ExitStatus, Vec<String>) {
         signal_process(self.pid(), signal);
+        self.ended()
+    }
+
+    /// Waits for the end of a server that has reason to: how, and all that it has printed.
+    pub fn ended(mut self) -> (ExitStatus, Vec<String>) {
         let status = wait_until(DEADLINE, || self.child.try_wait().expect("a child of ours"));
         let status = status.unwrap_or_else(|| panic!("still running: {:#?}", self.lines()));
         self.ended = true;
@@ -142,6 +159,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         // A server that has ended before its test is one that crashed.
         let ended = self.child.try_wait().expect("a child of ours");
+        if thread::panicking() && ended.is_none() {
+            // One that has children ends them, if it still can.
+            signal_process(self.pid(), SIGTERM);
+            wait_until(Duration::from_secs(1), || self.child.try_wait().ok()?);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if !thread::panicking() {
