@@ -36,6 +36,7 @@ impl Interest {
     /// Urgent data, or what else a file takes for exceptional: `EPOLLPRI`.
     pub const PRIORITY: Self = Self::of(EPOLLPRI);
 
+    #[inline]
     const fn of(bits: u32) -> Self {
         match NonZeroU32::new(bits) {
             Some(bits) => Self(bits),
@@ -43,16 +44,19 @@ impl Interest {
         }
     }
 
+    #[inline]
     const fn with(self, bits: u32) -> Self {
         Self::of(self.0.get() | bits)
     }
 
+    #[inline]
     const fn has(self, bits: u32) -> bool {
         self.0.get() & bits != 0
     }
 
     /// Both, with the modes of both; `|`, in a `const`.
     #[must_use]
+    #[inline]
     pub const fn add(self, other: Self) -> Self {
         self.with(other.0.get())
     }
@@ -60,6 +64,7 @@ impl Interest {
     /// What is left without the readiness that `other` asks for, with the modes
     /// as they are; `None` if nothing is.
     #[must_use]
+    #[inline]
     pub const fn remove(self, other: Self) -> Option<Self> {
         let left = self.0.get() & !(other.0.get() & READINESS);
         if left & READINESS == 0 {
@@ -73,6 +78,7 @@ impl Interest {
     /// [`EAGAIN`](crate::Error::is_would_block) after each, or the rest stays
     /// unreported until something new happens.
     #[must_use]
+    #[inline]
     pub const fn edge(self) -> Self {
         self.with(EPOLLET)
     }
@@ -81,6 +87,7 @@ impl Interest {
     /// `EPOLLONESHOT`: for a source that several threads might otherwise handle at
     /// once.
     #[must_use]
+    #[inline]
     pub const fn oneshot(self) -> Self {
         self.with(EPOLLONESHOT)
     }
@@ -94,6 +101,7 @@ impl Interest {
     /// refuses `EPOLLRDHUP` too, so a `READABLE` that is exclusive does not ask for
     /// it.
     #[must_use]
+    #[inline]
     pub const fn exclusive(self) -> Self {
         self.with(EPOLLEXCLUSIVE)
     }
@@ -102,41 +110,49 @@ impl Interest {
     /// this queue, `EPOLLWAKEUP` (Linux 3.5). Without `CAP_BLOCK_SUSPEND` the kernel
     /// ignores it in silence.
     #[must_use]
+    #[inline]
     pub const fn wakeup(self) -> Self {
         self.with(EPOLLWAKEUP)
     }
 
     /// Whether it asks for [`READABLE`](Self::READABLE).
+    #[inline]
     pub const fn is_readable(self) -> bool {
         self.has(EPOLLIN)
     }
 
     /// Whether it asks for [`WRITABLE`](Self::WRITABLE).
+    #[inline]
     pub const fn is_writable(self) -> bool {
         self.has(EPOLLOUT)
     }
 
     /// Whether it asks for [`PRIORITY`](Self::PRIORITY).
+    #[inline]
     pub const fn is_priority(self) -> bool {
         self.has(EPOLLPRI)
     }
 
     /// Whether it is edge-triggered.
+    #[inline]
     pub const fn is_edge(self) -> bool {
         self.has(EPOLLET)
     }
 
     /// Whether it falls silent after one event.
+    #[inline]
     pub const fn is_oneshot(self) -> bool {
         self.has(EPOLLONESHOT)
     }
 
     /// Whether it is exclusive.
+    #[inline]
     pub const fn is_exclusive(self) -> bool {
         self.has(EPOLLEXCLUSIVE)
     }
 
     /// Whether it holds off suspend.
+    #[inline]
     pub const fn is_wakeup(self) -> bool {
         self.has(EPOLLWAKEUP)
     }

@@ -1,0 +1,108 @@
+//! Who is how fast. Each runs for a moment, in turn and in changing order, so that
+//! whatever else happens on the machine happens to all; what is compared are times of the
+//! same round, and what is reported their medians and quartiles.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Does so many operations, and returns the time they took.
+pub type Run<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
+
+/// How much care is taken.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// What one run should take.
+    pub run: Duration,
+    /// What all should take.
+    pub all: Duration,
+    /// How many rounds there are in any case.
+    pub rounds: usize,
+}
+
+/// A median and the quartiles around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    pub low: f64,
+    pub median: f64,
+    pub high: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
+        Self {
+            low: at(1),
+            median: at(2),
+            high: at(3),
+        }
+    }
+}
+
+/// What one of them has achieved.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub name: &'static str,
+    /// Nanoseconds per operation.
+    pub time: Spread,
+    /// To the first one's time in the same round.
+    pub ratio: Spread,
+    /// Of the process, per operation: calls of `write` and its like.
+    pub writes: f64,
+}
+
+/// Compares them with the first. `batch` is how many operations make a run, where that
+/// is not for the clock to say.
+pub fn compare<'a>(
+    mut runs: impl AsMut<[(&'static str, Run<'a>)]>,
+    pace: Pace,
+    batch: Option<u32>,
+) -> Vec<Line> {
+    let runs = runs.as_mut();
+    let batch = batch.unwrap_or_else(|| fitting_batch(&mut runs[0].1, pace.run));
+    let mut times = vec![Vec::new(); runs.len()];
+    let mut writes = vec![0; runs.len()];
+    let start = Instant::now();
+    let mut round = 0;
+    while round < pace.rounds || start.elapsed() < pace.all {
+        for turn in 0..runs.len() {
+            // The first round only warms up.
+            let index = (round + turn) % runs.len();
+            let before = writes_so_far();
+            let took = runs[index].1(batch);
+            if round > 0 {
+                writes[index] += writes_so_far() - before;
+                times[index].push(took.as_nanos() as f64 / f64::from(batch));
+            }
+        }
+        round += 1;
+    }
+
+    let operations = (round - 1) as f64 * f64::from(batch);
+    (0..runs.len())
+        .map(|index| {
+            let ratios = times[index].iter().zip(&times[0]);
+            Line {
+                name: runs[index].0,
+                time: Spread::of(times[index].clone()),
+                ratio: Spread::of(ratios.map(|(time, first)| time / first).collect()),
+                writes: writes[index] as f64 / operations,
+            }
+        })
+        .collect()
+}
+
+fn fitting_batch(run: &mut Run<'_>, wanted: Duration) -> u32 {
+    let mut batch = 1;
+    while run(batch) < wanted && batch < 1 << 24 {
+        batch *= 2;
+    }
+    batch
+}
+
+/// See proc_pid_io(5). Zero where the kernel does not count.
+fn writes_so_far() -> u64 {
+    let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let count = io.lines().find_map(|line| line.strip_prefix("syscw: "));
+    count.map_or(0, |count| count.parse().expect("a number"))
+}
