@@ -16,7 +16,7 @@ pub struct Group {
 }
 
 pub struct Bar {
-    pub name: &'static str,
+    pub name: String,
     pub value: f64,
     /// The value, as it is to be read.
     pub text: String,
@@ -68,8 +68,8 @@ impl Chart<'_> {
         text(16.0, 48.0, "fill=\"#444444\"", self.subtitle);
         let bars = self.groups.first().map_or(&[][..], |group| &group.bars);
         for (index, bar) in bars.iter().enumerate() {
-            let more = format!("font-weight=\"bold\" fill=\"{}\"", colour(bar.name));
-            text(LEFT + 90.0 * index as f64, 72.0, &more, bar.name);
+            let more = format!("font-weight=\"bold\" fill=\"{}\"", colour(&bar.name));
+            text(LEFT + 90.0 * index as f64, 72.0, &more, &bar.name);
         }
         for tick in 0..=4 {
             let value = self.end * f64::from(tick) / 4.0;
@@ -85,7 +85,7 @@ impl Chart<'_> {
             for bar in &group.bars {
                 let cut = if bar.value > self.end { " ▸" } else { "" };
                 let label = format!("{}{cut}", bar.text);
-                let more = format!("font-size=\"11\" fill=\"{}\"", colour(bar.name));
+                let more = format!("font-size=\"11\" fill=\"{}\"", colour(&bar.name));
                 text(x(bar.value) + 4.0, y + THICK - 3.0, &more, &label);
                 y += THICK;
             }
@@ -108,7 +108,7 @@ impl Chart<'_> {
                     svg,
                     "<rect x=\"{LEFT}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{}\" fill=\"{}\"/>",
                     THICK - 2.0,
-                    colour(bar.name)
+                    colour(&bar.name)
                 );
                 y += THICK;
             }

@@ -40,16 +40,21 @@ pub fn run(peer: &str, operation: &str, n: u32) {
     const MILLI: Option<Duration> = Some(Duration::from_millis(1));
     const MICRO: Option<Duration> = Some(Duration::from_micros(50));
     let runs = match operation {
-        NONE => each_peer!(|n| wait(n, one, || None, ignore)),
-        ZERO => each_peer!(|n| wait(n, idle, || Some(Duration::ZERO), ignore)),
-        MILLIS => each_peer!(|n| wait(n, one, || MILLI, ignore)),
-        VARIABLE => each_peer!(|n| wait(n, idle, || black_box(Some(Duration::ZERO)), ignore)),
-        ONE => each_peer!(|n| wait(n, one, || None, look)),
-        MANY => each_peer!(|n| wait(n, ready, || None, look)),
-        REREGISTER => each_peer!(|n| modify(n)),
-        CHURN => each_peer!(|n| churn(n)),
-        WAKE => each_peer!(|n| pending_wake(n)),
-        MICROS => each_peer!(|n| wait(n, idle, || MICRO, ignore)),
+        NONE => each_peer!(0, |n| wait(n, one, || None, ignore)),
+        ZERO => each_peer!(0, |n| wait(n, idle, || Some(Duration::ZERO), ignore)),
+        MILLIS => each_peer!(0, |n| wait(n, one, || MILLI, ignore)),
+        VARIABLE => each_peer!(0, |n| wait(
+            n,
+            idle,
+            || black_box(Some(Duration::ZERO)),
+            ignore
+        )),
+        ONE => each_peer!(0, |n| wait(n, one, || None, look)),
+        MANY => each_peer!(0, |n| wait(n, ready, || None, look)),
+        REREGISTER => each_peer!(0, |n| modify(n)),
+        CHURN => each_peer!(0, |n| churn(n)),
+        WAKE => each_peer!(0, |n| pending_wake(n)),
+        MICROS => each_peer!(0, |n| wait(n, idle, || MICRO, ignore)),
         _ => panic!("no such operation: {operation}"),
     };
     let mut run: Run<'_> = (runs.into_iter())
@@ -60,7 +65,7 @@ pub fn run(peer: &str, operation: &str, n: u32) {
 
 /// Those that can be counted, in the order of the tables.
 pub fn peers() -> [&'static str; 6] {
-    each_peer!(|n| modify(n)).map(|(name, _)| name)
+    each_peer!(0, |n| modify(n)).map(|(name, _)| name)
 }
 
 /// Counts what the program `bench` does. On x86_64 and on a real aarch64 that is

@@ -1,6 +1,9 @@
 //! Who is how fast. Each runs for a moment, in turn and in changing order, so that
 //! whatever else happens on the machine happens to all; what is compared are times of the
-//! same round, and what is reported their medians and quartiles.
+//! same round, and what is reported their median.
+//!
+//! A system call takes up to a half longer depending on where code and data happen to
+//! lie, so one process is not enough: `main.rs` starts many, and each is laid out anew.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -11,6 +14,8 @@ pub type Run<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
 /// How much care is taken.
 #[derive(Clone, Copy)]
 pub struct Pace {
+    /// Which of the layouts of the code is taken.
+    pub layout: usize,
     /// What one run should take.
     pub run: Duration,
     /// What all should take.
@@ -19,36 +24,21 @@ pub struct Pace {
     pub rounds: usize,
 }
 
-/// A median and the quartiles around it.
-#[derive(Clone, Copy, Debug)]
-pub struct Spread {
-    pub low: f64,
-    pub median: f64,
-    pub high: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
-        Self {
-            low: at(1),
-            median: at(2),
-            high: at(3),
-        }
-    }
-}
-
-/// What one of them has achieved.
+/// What one of them has achieved, in one process.
 #[derive(Clone, Debug)]
 pub struct Line {
-    pub name: &'static str,
+    pub name: String,
     /// Nanoseconds per operation.
-    pub time: Spread,
+    pub time: f64,
     /// To the first one's time in the same round.
-    pub ratio: Spread,
+    pub ratio: f64,
     /// Of the process, per operation: calls of `write` and its like.
     pub writes: f64,
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Compares them with the first. `batch` is how many operations make a run, where that
@@ -83,9 +73,9 @@ pub fn compare<'a>(
         .map(|index| {
             let ratios = times[index].iter().zip(&times[0]);
             Line {
-                name: runs[index].0,
-                time: Spread::of(times[index].clone()),
-                ratio: Spread::of(ratios.map(|(time, first)| time / first).collect()),
+                name: runs[index].0.into(),
+                time: median(times[index].clone()),
+                ratio: median(ratios.map(|(time, first)| time / first).collect()),
                 writes: writes[index] as f64 / operations,
             }
         })
@@ -93,7 +83,7 @@ pub fn compare<'a>(
 }
 
 fn fitting_batch(run: &mut Run<'_>, wanted: Duration) -> u32 {
-    let mut batch = 1;
+    let mut batch = 64;
     while run(batch) < wanted && batch < 1 << 24 {
         batch *= 2;
     }

@@ -1,10 +1,12 @@
-//! Tables, as Markdown.
+//! What the processes have found, put together, and shown as tables in Markdown.
 
 use crate::measure::Line;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-/// What is told of a comparison.
-#[derive(Clone, Copy)]
+/// What is told of a workload.
+#[derive(Clone, Copy, PartialEq)]
 pub enum Tell {
     /// The first one's time, and the others' ratio to it.
     Ratio,
@@ -14,61 +16,180 @@ pub enum Tell {
     Late(Duration),
 }
 
-/// One workload, and how each did.
+/// What one process has found out about one peer.
+pub struct Finding {
+    pub label: String,
+    pub tell: Tell,
+    /// It belongs into the chart that tells most.
+    pub shown: bool,
+    pub line: Line,
+}
+
+/// A line of text, for the process that puts them together.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (label, shown) = (&self.label, self.shown);
+        let tell = match self.tell {
+            Tell::Ratio => "ratio".into(),
+            Tell::RatioAndWrites => "writes".into(),
+            Tell::Late(timeout) => timeout.as_nanos().to_string(),
+        };
+        let Line {
+            name,
+            time,
+            ratio,
+            writes,
+        } = &self.line;
+        write!(
+            f,
+            "{label}\t{tell}\t{shown}\t{name}\t{time}\t{ratio}\t{writes}"
+        )
+    }
+}
+
+impl FromStr for Finding {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let fields: Vec<_> = line.split('\t').collect();
+        let &[label, tell, shown, name, time, ratio, writes] = &fields[..] else {
+            return Err(());
+        };
+        let number = |text: &str| text.parse().map_err(|_| ());
+        Ok(Self {
+            label: label.into(),
+            tell: match tell {
+                "ratio" => Tell::Ratio,
+                "writes" => Tell::RatioAndWrites,
+                nanos => Tell::Late(Duration::from_nanos(nanos.parse().map_err(|_| ())?)),
+            },
+            shown: shown == "true",
+            line: Line {
+                name: name.into(),
+                time: number(time)?,
+                ratio: number(ratio)?,
+                writes: number(writes)?,
+            },
+        })
+    }
+}
+
+/// The median and the quartiles of what the processes found.
+#[derive(Clone, Copy)]
+pub struct Spread {
+    pub low: f64,
+    pub median: f64,
+    pub high: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
+        Self {
+            low: at(1),
+            median: at(2),
+            high: at(3),
+        }
+    }
+}
+
+/// How one peer did.
+#[derive(Clone)]
+pub struct Cell {
+    pub name: String,
+    pub time: Spread,
+    pub ratio: Spread,
+    pub writes: Spread,
+}
+
+/// How all did with one workload.
 #[derive(Clone)]
 pub struct Row {
     pub label: String,
     pub tell: Tell,
-    pub lines: Vec<Line>,
+    pub shown: bool,
+    pub cells: Vec<Cell>,
+}
+
+/// Puts together what belongs together, in the order in which it came.
+pub fn rows(findings: &[Finding]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for finding in findings {
+        let at = rows.iter().position(|row| row.label == finding.label);
+        let at = at.unwrap_or_else(|| {
+            rows.push(Row {
+                label: finding.label.clone(),
+                tell: finding.tell,
+                shown: finding.shown,
+                cells: Vec::new(),
+            });
+            rows.len() - 1
+        });
+        let row = &mut rows[at];
+        let name = &finding.line.name;
+        if row.cells.iter().all(|cell| cell.name != *name) {
+            let lines = || {
+                let same = |it: &&Finding| it.label == finding.label && it.line.name == *name;
+                findings.iter().filter(same).map(|it| &it.line)
+            };
+            row.cells.push(Cell {
+                name: name.clone(),
+                time: Spread::of(lines().map(|line| line.time)),
+                ratio: Spread::of(lines().map(|line| line.ratio)),
+                writes: Spread::of(lines().map(|line| line.writes)),
+            });
+        }
+    }
+    rows
 }
 
 /// Prints the head of a table.
-pub fn head(title: &str, unit: &str, names: &[&str]) {
-    println!("\n### {title}\n\n| {unit} | {} |", names.join(" | "));
+pub fn head(title: &str, names: &[&str]) {
+    println!("\n### {title}\n\n| | {} |", names.join(" | "));
     println!("| --- |{}", " ---: |".repeat(names.len()));
 }
 
-pub fn row(label: &str, cells: impl Iterator<Item = String>) {
+pub fn line(label: &str, cells: impl Iterator<Item = String>) {
     println!("| {label} | {} |", cells.collect::<Vec<_>>().join(" | "));
 }
 
 impl Row {
     pub fn print(&self) {
-        let lines = || self.lines.iter();
-        match self.tell {
-            Tell::Late(timeout) => {
-                row(&self.label, lines().map(|line| late(line, timeout)));
-            }
-            Tell::Ratio => row(&self.label, ratios(&self.lines)),
-            Tell::RatioAndWrites => {
-                row(&self.label, ratios(&self.lines));
-                let label = format!("{}: writes", self.label);
-                row(&label, lines().map(|line| format!("{:.4}", line.writes)));
-            }
+        let cells = || self.cells.iter();
+        if let Tell::Late(timeout) = self.tell {
+            let late = |cell: &Cell| format!("{:.1} µs", cell.micros_after(timeout));
+            return line(&self.label, cells().map(late));
+        }
+        line(
+            &self.label,
+            cells().enumerate().map(|(index, cell)| {
+                if index == 0 {
+                    return time(cell.time.median);
+                }
+                let Spread { low, median, high } = cell.ratio;
+                let digits = if median < 0.1 { 4 } else { 2 };
+                format!("{median:.digits$} ({low:.digits$} to {high:.digits$})")
+            }),
+        );
+        if self.tell == Tell::RatioAndWrites {
+            let label = format!("{}: writes each", self.label);
+            line(
+                &label,
+                cells().map(|cell| format!("{:.4}", cell.writes.median)),
+            );
         }
     }
 }
 
-fn ratios(lines: &[Line]) -> impl Iterator<Item = String> {
-    lines.iter().enumerate().map(|(index, line)| {
-        if index == 0 {
-            return time(line.time.median);
-        }
-        let ratio = line.ratio;
-        let digits = if ratio.median < 0.1 { 4 } else { 2 };
-        format!(
-            "{:.digits$} ({:.digits$} to {:.digits$})",
-            ratio.median, ratio.low, ratio.high
-        )
-    })
+impl Cell {
+    pub fn micros_after(&self, timeout: Duration) -> f64 {
+        (self.time.median - timeout.as_nanos() as f64) / 1e3
+    }
 }
 
-fn late(line: &Line, timeout: Duration) -> String {
-    let late = line.time.median - timeout.as_nanos() as f64;
-    format!("{:.1} µs", late / 1e3)
-}
-
-pub fn time(nanos: f64) -> String {
+fn time(nanos: f64) -> String {
     match nanos {
         0.0..1e3 => format!("{nanos:.1} ns"),
         1e3..1e6 => format!("{:.2} µs", nanos / 1e3),

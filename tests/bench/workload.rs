@@ -3,6 +3,7 @@
 
 use crate::file::{self, End};
 use crate::queue::{Queue, Trigger, Wake};
+use std::arch::asm;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,10 +13,26 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How many layouts of its code a workload is compiled in. After a system call the
+/// processor may mispredict a branch for no other reason than where in a line of its cache
+/// the branch lies, and that can be half of what a wait costs. So each workload has its
+/// loop in four places: the compiler aligns it by 16 bytes, and a line has 64.
+pub const LAYOUTS: usize = 4;
+
+/// Moves what follows.
+#[inline(always)]
+fn shift<const LAYOUT: usize>() {
+    // SAFETY: these instructions do nothing.
+    unsafe { asm!(".rept {}", "nop", ".endr", const LAYOUT * 16 / NOP, options(nomem, nostack)) };
+}
+
+/// The length of a `nop`.
+const NOP: usize = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
+
 /// Waits, over sources that are ready or not. `timeout` and `each` are functions, for the
 /// compiler to see a constant where a program would have one.
 #[inline(always)]
-pub fn wait<Q: Queue>(
+pub fn wait<Q: Queue, const LAYOUT: usize>(
     n: u32,
     sources: &[OwnedFd],
     timeout: impl Fn() -> Option<Duration>,
@@ -25,6 +42,7 @@ pub fn wait<Q: Queue>(
     for (token, source) in sources.iter().enumerate() {
         queue.register(source.as_fd(), token, Trigger::Level);
     }
+    shift::<LAYOUT>();
     let start = Instant::now();
     for _ in 0..n {
         queue.wait(timeout(), &each);
@@ -41,13 +59,14 @@ pub fn look(token: usize) {
 pub fn ignore(_: usize) {}
 
 /// Waits while one source is ready and many are not.
-pub fn idle<Q: Queue>(n: u32, idle: &[OwnedFd]) -> Duration {
+pub fn idle<Q: Queue, const LAYOUT: usize>(n: u32, idle: &[OwnedFd]) -> Duration {
     let mut queue = Q::new();
     for (token, source) in idle.iter().enumerate() {
         queue.register(source.as_fd(), token, Trigger::Level);
     }
     let ready = file::ready();
     queue.register(ready.as_fd(), idle.len(), Trigger::Level);
+    shift::<LAYOUT>();
     let start = Instant::now();
     for _ in 0..n {
         queue.wait(None, |token| assert_eq!(token, idle.len()));
@@ -56,9 +75,10 @@ pub fn idle<Q: Queue>(n: u32, idle: &[OwnedFd]) -> Duration {
 }
 
 /// Changes a registration.
-pub fn modify<Q: Queue>(n: u32) -> Duration {
+pub fn modify<Q: Queue, const LAYOUT: usize>(n: u32) -> Duration {
     let (queue, source) = (Q::new(), file::eventfd());
     queue.register(source.as_fd(), 0, Trigger::Edge);
+    shift::<LAYOUT>();
     let start = Instant::now();
     for token in 0..n {
         queue.reregister(source.as_fd(), token as usize);
@@ -67,8 +87,9 @@ pub fn modify<Q: Queue>(n: u32) -> Duration {
 }
 
 /// Makes a registration, and ends it.
-pub fn churn<Q: Queue>(n: u32) -> Duration {
+pub fn churn<Q: Queue, const LAYOUT: usize>(n: u32) -> Duration {
     let (queue, source) = (Q::new(), file::eventfd());
+    shift::<LAYOUT>();
     let start = Instant::now();
     for token in 0..n {
         queue.register(source.as_fd(), token as usize, Trigger::Edge);
@@ -78,7 +99,7 @@ pub fn churn<Q: Queue>(n: u32) -> Duration {
 }
 
 /// A message there, and one back.
-pub fn ping_pong<Q: Queue>(n: u32, (one, other): &(End, End)) -> Duration {
+pub fn ping_pong<Q: Queue, const LAYOUT: usize>(n: u32, (one, other): &(End, End)) -> Duration {
     fn await_message(queue: &mut impl Queue, end: &End) {
         let mut count = 0;
         while count == 0 {
@@ -99,6 +120,7 @@ pub fn ping_pong<Q: Queue>(n: u32, (one, other): &(End, End)) -> Duration {
             }
         });
         let mut queue = watching::<Q>(one);
+        shift::<LAYOUT>();
         let start = Instant::now();
         for _ in 0..n {
             one.write(1);
@@ -109,7 +131,10 @@ pub fn ping_pong<Q: Queue>(n: u32, (one, other): &(End, End)) -> Duration {
 }
 
 /// A message to a server and back, when every connection has one under way.
-pub fn echo<Q: Queue>(n: u32, (clients, servers): &(Vec<TcpStream>, Vec<TcpStream>)) -> Duration {
+pub fn echo<Q: Queue, const LAYOUT: usize>(
+    n: u32,
+    (clients, servers): &(Vec<TcpStream>, Vec<TcpStream>),
+) -> Duration {
     let turns = (n as usize).div_ceil(clients.len());
     let ready = Barrier::new(2);
     thread::scope(|scope| {
@@ -131,6 +156,7 @@ pub fn echo<Q: Queue>(n: u32, (clients, servers): &(Vec<TcpStream>, Vec<TcpStrea
             }
         });
         ready.wait();
+        shift::<LAYOUT>();
         let start = Instant::now();
         for _ in 0..turns {
             for mut client in clients {
@@ -147,9 +173,9 @@ pub fn echo<Q: Queue>(n: u32, (clients, servers): &(Vec<TcpStream>, Vec<TcpStrea
     })
 }
 
-/// libevent's benchmark: `active` bytes go round a ring of pipes; an operation is a byte
-/// that goes one pipe further.
-pub fn ring<Q: Queue>(n: u32, pipes: &[End], active: usize) -> Duration {
+/// libevent's benchmark: `active` bytes, fewer than there are pipes, go round a ring of
+/// them; an operation is a byte that goes one pipe further.
+pub fn ring<Q: Queue, const LAYOUT: usize>(n: u32, pipes: &[End], active: usize) -> Duration {
     let mut queue = Q::new();
     for (token, pipe) in pipes.iter().enumerate() {
         queue.register(pipe.input.as_fd(), token, Trigger::Edge);
@@ -158,12 +184,13 @@ pub fn ring<Q: Queue>(n: u32, pipes: &[End], active: usize) -> Duration {
         pipes[at * pipes.len() / active].write(1);
     }
     let mut handled = 0;
+    shift::<LAYOUT>();
     let start = Instant::now();
     while handled < n {
         queue.wait(None, |token| {
             let count = pipes[token].read();
             pipes[(token + 1) % pipes.len()].write(count);
-            handled += count as u32;
+            handled += 1;
         });
     }
     let took = start.elapsed().mul_f64(f64::from(n) / f64::from(handled));
@@ -175,13 +202,14 @@ pub fn ring<Q: Queue>(n: u32, pipes: &[End], active: usize) -> Duration {
 }
 
 /// Wakes, from several threads at once, of one that does nothing but wait.
-pub fn storm<Q: Queue>(n: u32, threads: u32) -> Duration {
+pub fn storm<Q: Queue, const LAYOUT: usize>(n: u32, threads: u32) -> Duration {
     let mut queue = Q::new();
     let (waker, begin) = (&queue.waker(0), &Barrier::new(threads as usize));
     let left = &AtomicU32::new(threads);
     thread::scope(|scope| {
         let work = || {
             begin.wait();
+            shift::<LAYOUT>();
             let start = Instant::now();
             for _ in 0..n.div_ceil(threads) {
                 waker.wake();
@@ -197,12 +225,13 @@ pub fn storm<Q: Queue>(n: u32, threads: u32) -> Duration {
         }
         let spans = wakers.into_iter().map(|waker| waker.join().unwrap());
         let (starts, ends): (Vec<_>, Vec<_>) = spans.unzip();
-        *ends.iter().max().unwrap() - *starts.iter().min().unwrap()
+        let took = *ends.iter().max().unwrap() - *starts.iter().min().unwrap();
+        took.mul_f64(f64::from(n) / f64::from(n.div_ceil(threads) * threads))
     })
 }
 
 /// From a wake to what the woken thread does. (An operation is half a round trip.)
-pub fn wake<Q: Queue>(n: u32) -> Duration {
+pub fn wake<Q: Queue, const LAYOUT: usize>(n: u32) -> Duration {
     fn until(queue: &mut impl Queue, turn: &AtomicU32, wanted: u32) {
         while turn.load(Ordering::Acquire) != wanted {
             queue.wait(None, |_| {});
@@ -223,6 +252,7 @@ pub fn wake<Q: Queue>(n: u32) -> Duration {
             }
         });
         let wake_other = receiver.recv().expect("the other thread");
+        shift::<LAYOUT>();
         let start = Instant::now();
         for now in (1..=turns).step_by(2) {
             turn.store(now, Ordering::Release);
@@ -235,9 +265,10 @@ pub fn wake<Q: Queue>(n: u32) -> Duration {
 }
 
 /// Wakes of a queue that nobody waits on, and that knows of the first already.
-pub fn pending_wake<Q: Queue>(n: u32) -> Duration {
+pub fn pending_wake<Q: Queue, const LAYOUT: usize>(n: u32) -> Duration {
     let queue = Q::new();
     let waker = queue.waker(0);
+    shift::<LAYOUT>();
     let start = Instant::now();
     for _ in 0..n {
         waker.wake();

@@ -17,21 +17,26 @@ pub use self::rustix::Rustix;
 /// Calls a generic function for each peer, as a closure of its own type: what is
 /// measured is compiled for the one peer, with all that can be inlined.
 ///
-/// `each_peer!(|n| ready(n, &sources))` is an array of `(name, closure)`, of which
-/// each calls `ready::<…>(n, &sources)`.
+/// `each_peer!(layout, |n| ready(n, &sources))` is an array of `(name, closure)`, of which
+/// each calls `ready::<…, layout>(n, &sources)`.
 #[macro_export]
 macro_rules! each_peer {
-    (|$n:ident| $function:ident $arguments:tt) => {
-        $crate::each_peer!(@ $n $function $arguments Asm Epore Rustix Libc Mio Polling)
+    ($layout:expr, |$n:ident| $function:ident $arguments:tt) => {
+        $crate::each_peer!(@ $layout, $n $function $arguments Asm Epore Rustix Libc Mio Polling)
     };
-    (@ $n:ident $function:ident $arguments:tt $($peer:ident)*) => {
-        [$($crate::each_peer!(@@ $n $function $arguments $peer)),*]
-    };
-    (@@ $n:ident $function:ident ($($argument:expr),*) $peer:ident) => {
-        (
+    (@ $layout:expr, $n:ident $function:ident $arguments:tt $($peer:ident)*) => {
+        [$((
             <$crate::peer::$peer as $crate::queue::Queue>::NAME,
-            Box::new(|$n| $function::<$crate::peer::$peer>($($argument),*))
-                as $crate::measure::Run<'_>,
-        )
+            match $layout % $crate::workload::LAYOUTS {
+                0 => $crate::each_peer!(@@ 0, $n $function $arguments $peer),
+                1 => $crate::each_peer!(@@ 1, $n $function $arguments $peer),
+                2 => $crate::each_peer!(@@ 2, $n $function $arguments $peer),
+                _ => $crate::each_peer!(@@ 3, $n $function $arguments $peer),
+            },
+        )),*]
+    };
+    (@@ $layout:literal, $n:ident $function:ident ($($argument:expr),*) $peer:ident) => {
+        Box::new(|$n| $function::<$crate::peer::$peer, $layout>($($argument),*))
+            as $crate::measure::Run<'_>
     };
 }
