@@ -205,12 +205,10 @@ impl Poll {
         if self.registry.gates.may_have_noted() && self.report_noted(events)? {
             return Ok(());
         }
+        let timeout = timeout.map_or(Ok(-1), |timeout| whole_millis(timeout).ok_or(timeout));
         match timeout {
-            None => self.wait(events, -1, mask)?,
-            Some(timeout) => match whole_millis(timeout) {
-                Some(millis) => self.wait(events, millis, mask)?,
-                None => self.wait_precisely(events, timeout, mask)?,
-            },
+            Ok(millis) => self.wait(events, millis, mask)?,
+            Err(timeout) => self.wait_precisely(events, timeout, mask)?,
         };
         Ok(())
     }

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 /// An event queue, used as its documentation says. An error is a panic: nothing here
 /// goes wrong on purpose.
+///
+/// The functions that have to be fast are `inline(always)`, so that each stands for the
+/// lines that it consists of. What is inlined of those is for the compiler to decide, as
+/// it is for a user.
 pub trait Queue {
     const NAME: &'static str;
 

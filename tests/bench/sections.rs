@@ -159,10 +159,20 @@ fn idling(pace: Pace) {
 }
 
 fn waking(pace: Pace) {
+    // It begins with all threads starting, of which it is not to tell.
+    let storms = pace.run.as_micros() as u32 * 100;
     for threads in [1, 2, 8] {
         let label = format!("storm, {threads} threads");
         let runs = each_peer!(pace.layout, |n| storm(n, threads));
-        told(pace, &label, Tell::RatioAndWrites, threads == 2, runs, None);
+        let shown = threads == 2;
+        told(
+            pace,
+            &label,
+            Tell::RatioAndWrites,
+            shown,
+            runs,
+            Some(storms),
+        );
     }
     shown(pace, "wake to woken", each_peer!(pace.layout, |n| wake(n)));
 }

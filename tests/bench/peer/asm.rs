@@ -94,7 +94,7 @@ fn failed(result: isize) -> ! {
 }
 
 impl Asm {
-    #[inline]
+    #[inline(always)]
     fn control(&self, operation: usize, source: BorrowedFd<'_>, event: Option<&Event>) {
         let (epoll, source) = (self.epoll.as_raw_fd(), source.as_raw_fd());
         let event = event.map_or(0, |event| &raw const *event as usize);
@@ -130,7 +130,7 @@ impl Queue for Asm {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn register(&self, source: BorrowedFd<'_>, token: usize, trigger: Trigger) {
         let events = match trigger {
             Trigger::Level => EPOLLIN | EPOLLRDHUP,
@@ -140,13 +140,13 @@ impl Queue for Asm {
         self.control(1, source, Some(&Event { events, data }));
     }
 
-    #[inline]
+    #[inline(always)]
     fn reregister(&self, source: BorrowedFd<'_>, token: usize) {
         let (events, data) = (EPOLLIN | EPOLLRDHUP | EPOLLET, token as u64);
         self.control(3, source, Some(&Event { events, data }));
     }
 
-    #[inline]
+    #[inline(always)]
     fn deregister(&self, source: BorrowedFd<'_>) {
         self.control(2, source, None);
     }
@@ -157,7 +157,7 @@ impl Queue for Asm {
         Eventfd(eventfd)
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut each: impl FnMut(usize)) {
         let epoll = self.epoll.as_raw_fd() as usize;
         let events = self.events.as_mut_ptr() as usize;
@@ -198,7 +198,7 @@ impl Queue for Asm {
 pub struct Eventfd(OwnedFd);
 
 impl Wake for Eventfd {
-    #[inline]
+    #[inline(always)]
     fn wake(&self) {
         let one = 1u64;
         let (fd, one) = (self.0.as_raw_fd(), &raw const one as usize);

@@ -20,7 +20,7 @@ impl Queue for Epore {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn register(&self, source: BorrowedFd<'_>, token: usize, trigger: Trigger) {
         let interest = match trigger {
             Trigger::Level => Interest::READABLE,
@@ -30,7 +30,7 @@ impl Queue for Epore {
         registry.register(&source, Token(token), interest).unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn reregister(&self, source: BorrowedFd<'_>, token: usize) {
         let interest = Interest::READABLE.edge();
         let registry = self.poll.registry();
@@ -39,7 +39,7 @@ impl Queue for Epore {
             .unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn deregister(&self, source: BorrowedFd<'_>) {
         self.poll.registry().deregister(&source).unwrap();
     }
@@ -48,7 +48,7 @@ impl Queue for Epore {
         Waker::new(self.poll.registry(), Token(token)).unwrap()
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut each: impl FnMut(usize)) {
         self.poll.poll(&mut self.events, timeout).unwrap();
         for event in &self.events {
@@ -58,7 +58,7 @@ impl Queue for Epore {
 }
 
 impl Wake for Waker {
-    #[inline]
+    #[inline(always)]
     fn wake(&self) {
         Waker::wake(self).unwrap();
     }

@@ -44,7 +44,7 @@ impl Queue for Libc {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn register(&self, source: BorrowedFd<'_>, token: usize, trigger: Trigger) {
         let events = match trigger {
             Trigger::Level => EPOLLIN | EPOLLRDHUP,
@@ -53,13 +53,13 @@ impl Queue for Libc {
         control(self.epoll.as_raw_fd(), EPOLL_CTL_ADD, source, events, token);
     }
 
-    #[inline]
+    #[inline(always)]
     fn reregister(&self, source: BorrowedFd<'_>, token: usize) {
         let events = EPOLLIN | EPOLLRDHUP | EPOLLET;
         control(self.epoll.as_raw_fd(), EPOLL_CTL_MOD, source, events, token);
     }
 
-    #[inline]
+    #[inline(always)]
     fn deregister(&self, source: BorrowedFd<'_>) {
         control(self.epoll.as_raw_fd(), EPOLL_CTL_DEL, source, 0, 0);
     }
@@ -70,7 +70,7 @@ impl Queue for Libc {
         Eventfd(eventfd)
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut each: impl FnMut(usize)) {
         let (epoll, events) = (self.epoll.as_raw_fd(), self.events.as_mut_ptr());
         let nanos = timeout.map_or(0, |timeout| timeout.subsec_nanos());
@@ -96,7 +96,7 @@ impl Queue for Libc {
 pub struct Eventfd(OwnedFd);
 
 impl Wake for Eventfd {
-    #[inline]
+    #[inline(always)]
     fn wake(&self) {
         let one = ptr::from_ref(&1u64);
         // SAFETY: eight bytes are read before the call returns.

@@ -25,7 +25,7 @@ impl Queue for Mio {
 
     /// mio has no level-triggered registration: that one is made past it, so that its
     /// wait can be measured over the same files.
-    #[inline]
+    #[inline(always)]
     fn register(&self, source: BorrowedFd<'_>, token: usize, trigger: Trigger) {
         match trigger {
             Trigger::Level => {
@@ -42,7 +42,7 @@ impl Queue for Mio {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn reregister(&self, source: BorrowedFd<'_>, token: usize) {
         let source = &mut SourceFd(&source.as_raw_fd());
         let registry = self.poll.registry();
@@ -51,7 +51,7 @@ impl Queue for Mio {
             .unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn deregister(&self, source: BorrowedFd<'_>) {
         let source = &mut SourceFd(&source.as_raw_fd());
         self.poll.registry().deregister(source).unwrap();
@@ -61,7 +61,7 @@ impl Queue for Mio {
         Waker::new(self.poll.registry(), Token(token)).unwrap()
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut each: impl FnMut(usize)) {
         self.poll.poll(&mut self.events, timeout).unwrap();
         for event in &self.events {
@@ -71,7 +71,7 @@ impl Queue for Mio {
 }
 
 impl Wake for Waker {
-    #[inline]
+    #[inline(always)]
     fn wake(&self) {
         Waker::wake(self).unwrap();
     }

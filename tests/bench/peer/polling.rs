@@ -22,7 +22,7 @@ impl Queue for Polling {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn register(&self, source: BorrowedFd<'_>, token: usize, trigger: Trigger) {
         let mode = match trigger {
             Trigger::Level => PollMode::Level,
@@ -34,14 +34,14 @@ impl Queue for Polling {
         added.unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn reregister(&self, source: BorrowedFd<'_>, token: usize) {
         self.poller
             .modify_with_mode(source, Event::readable(token), PollMode::Edge)
             .unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn deregister(&self, source: BorrowedFd<'_>) {
         self.poller.delete(source).unwrap();
     }
@@ -50,7 +50,7 @@ impl Queue for Polling {
         Notifier(Arc::clone(&self.poller))
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut each: impl FnMut(usize)) {
         self.events.clear();
         self.poller.wait(&mut self.events, timeout).unwrap();
@@ -63,7 +63,7 @@ impl Queue for Polling {
 pub struct Notifier(Arc<Poller>);
 
 impl Wake for Notifier {
-    #[inline]
+    #[inline(always)]
     fn wake(&self) {
         self.0.notify().unwrap();
     }

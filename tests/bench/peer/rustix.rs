@@ -28,7 +28,7 @@ impl Queue for Rustix {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn register(&self, source: BorrowedFd<'_>, token: usize, trigger: Trigger) {
         let flags = match trigger {
             Trigger::Level => LEVEL,
@@ -37,12 +37,12 @@ impl Queue for Rustix {
         epoll::add(&self.epoll, source, EventData::new_u64(token as u64), flags).unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn reregister(&self, source: BorrowedFd<'_>, token: usize) {
         epoll::modify(&self.epoll, source, EventData::new_u64(token as u64), EDGE).unwrap();
     }
 
-    #[inline]
+    #[inline(always)]
     fn deregister(&self, source: BorrowedFd<'_>) {
         epoll::delete(&self.epoll, source).unwrap();
     }
@@ -53,7 +53,7 @@ impl Queue for Rustix {
         Eventfd(eventfd)
     }
 
-    #[inline]
+    #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut each: impl FnMut(usize)) {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs() as i64,
@@ -75,7 +75,7 @@ impl Queue for Rustix {
 pub struct Eventfd(OwnedFd);
 
 impl Wake for Eventfd {
-    #[inline]
+    #[inline(always)]
     fn wake(&self) {
         rustix::io::write(&self.0, &1u64.to_ne_bytes()).unwrap();
     }
