@@ -205,10 +205,9 @@ impl Poll {
         if self.registry.gates.may_have_noted() && self.report_noted(events)? {
             return Ok(());
         }
-        let timeout = timeout.map_or(Ok(-1), |timeout| whole_millis(timeout).ok_or(timeout));
-        match timeout {
-            Ok(millis) => self.wait(events, millis, mask)?,
-            Err(timeout) => self.wait_precisely(events, timeout, mask)?,
+        match timeout.map_or(Some(-1), whole_millis) {
+            Some(millis) => self.wait(events, millis, mask)?,
+            None => self.wait_precisely(events, timeout.unwrap_or_default(), mask)?,
         };
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! Who is how fast. Each runs for a moment, in turn and in changing order, so that
-//! whatever else happens on the machine happens to all; what is compared are times of the
-//! same round, and what is reported their median.
+//! whatever else happens on the machine happens to all; what is reported is the median.
 //!
-//! A system call takes up to a half longer depending on where code and data happen to
-//! lie, so one process is not enough: `main.rs` starts many, and each is laid out anew.
+//! That is in one process. `bench.rs` starts many, which differ in how their code and
+//! data are laid out.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -30,8 +29,6 @@ pub struct Line {
     pub name: String,
     /// Nanoseconds per operation.
     pub time: f64,
-    /// To the first one's time in the same round.
-    pub ratio: f64,
     /// Of the process, per operation: calls of `write` and its like.
     pub writes: f64,
 }
@@ -41,7 +38,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Compares them with the first. `batch` is how many operations make a run, where that
+/// Measures them all. `batch` is how many operations make a run, where that
 /// is not for the clock to say.
 pub fn compare<'a>(
     mut runs: impl AsMut<[(&'static str, Run<'a>)]>,
@@ -70,14 +67,10 @@ pub fn compare<'a>(
 
     let operations = (round - 1) as f64 * f64::from(batch);
     (0..runs.len())
-        .map(|index| {
-            let ratios = times[index].iter().zip(&times[0]);
-            Line {
-                name: runs[index].0.into(),
-                time: median(times[index].clone()),
-                ratio: median(ratios.map(|(time, first)| time / first).collect()),
-                writes: writes[index] as f64 / operations,
-            }
+        .map(|index| Line {
+            name: runs[index].0.into(),
+            time: median(times[index].clone()),
+            writes: writes[index] as f64 / operations,
         })
         .collect()
 }

@@ -1,6 +1,10 @@
 //! What the processes have found, put together, and shown as tables in Markdown.
+//!
+//! Each peer counts in the layout of its code in which it is fastest: where a linker puts
+//! a loop is not a merit, and not a fault, of what is compared.
 
 use crate::measure::Line;
+use crate::workload::LAYOUTS;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,27 +26,23 @@ pub struct Finding {
     pub tell: Tell,
     /// It belongs into the chart that tells most.
     pub shown: bool,
+    pub layout: usize,
     pub line: Line,
 }
 
 /// A line of text, for the process that puts them together.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (label, shown) = (&self.label, self.shown);
+        let (label, shown, layout) = (&self.label, self.shown, self.layout);
         let tell = match self.tell {
             Tell::Ratio => "ratio".into(),
             Tell::RatioAndWrites => "writes".into(),
             Tell::Late(timeout) => timeout.as_nanos().to_string(),
         };
-        let Line {
-            name,
-            time,
-            ratio,
-            writes,
-        } = &self.line;
+        let Line { name, time, writes } = &self.line;
         write!(
             f,
-            "{label}\t{tell}\t{shown}\t{name}\t{time}\t{ratio}\t{writes}"
+            "{label}\t{tell}\t{shown}\t{layout}\t{name}\t{time}\t{writes}"
         )
     }
 }
@@ -52,7 +52,7 @@ impl FromStr for Finding {
 
     fn from_str(line: &str) -> Result<Self, ()> {
         let fields: Vec<_> = line.split('\t').collect();
-        let &[label, tell, shown, name, time, ratio, writes] = &fields[..] else {
+        let &[label, tell, shown, layout, name, time, writes] = &fields[..] else {
             return Err(());
         };
         let number = |text: &str| text.parse().map_err(|_| ());
@@ -64,10 +64,10 @@ impl FromStr for Finding {
                 nanos => Tell::Late(Duration::from_nanos(nanos.parse().map_err(|_| ())?)),
             },
             shown: shown == "true",
+            layout: layout.parse().map_err(|_| ())?,
             line: Line {
                 name: name.into(),
                 time: number(time)?,
-                ratio: number(ratio)?,
                 writes: number(writes)?,
             },
         })
@@ -99,9 +99,9 @@ impl Spread {
 #[derive(Clone)]
 pub struct Cell {
     pub name: String,
+    /// In nanoseconds.
     pub time: Spread,
-    pub ratio: Spread,
-    pub writes: Spread,
+    pub writes: f64,
 }
 
 /// How all did with one workload.
@@ -130,15 +130,21 @@ pub fn rows(findings: &[Finding]) -> Vec<Row> {
         let row = &mut rows[at];
         let name = &finding.line.name;
         if row.cells.iter().all(|cell| cell.name != *name) {
-            let lines = || {
-                let same = |it: &&Finding| it.label == finding.label && it.line.name == *name;
+            let lines = |layout| {
+                let same = move |it: &&Finding| {
+                    it.label == finding.label && it.layout == layout && it.line.name == *name
+                };
                 findings.iter().filter(same).map(|it| &it.line)
             };
+            let times = (0..LAYOUTS)
+                .filter(|layout| lines(*layout).next().is_some())
+                .map(|layout| Spread::of(lines(layout).map(|line| line.time)));
+            let fastest = times.min_by(|one, other| one.median.total_cmp(&other.median));
+            let writes = (0..LAYOUTS).flat_map(lines).map(|line| line.writes);
             row.cells.push(Cell {
                 name: name.clone(),
-                time: Spread::of(lines().map(|line| line.time)),
-                ratio: Spread::of(lines().map(|line| line.ratio)),
-                writes: Spread::of(lines().map(|line| line.writes)),
+                time: fastest.expect("a layout"),
+                writes: Spread::of(writes).median,
             });
         }
     }
@@ -156,6 +162,17 @@ pub fn line(label: &str, cells: impl Iterator<Item = String>) {
 }
 
 impl Row {
+    /// Of the cell to the first one.
+    pub fn ratio(&self, cell: &Cell) -> Spread {
+        let first = self.cells[0].time.median;
+        let Spread { low, median, high } = cell.time;
+        Spread {
+            low: low / first,
+            median: median / first,
+            high: high / first,
+        }
+    }
+
     pub fn print(&self) {
         let cells = || self.cells.iter();
         if let Tell::Late(timeout) = self.tell {
@@ -168,17 +185,14 @@ impl Row {
                 if index == 0 {
                     return time(cell.time.median);
                 }
-                let Spread { low, median, high } = cell.ratio;
+                let Spread { low, median, high } = self.ratio(cell);
                 let digits = if median < 0.1 { 4 } else { 2 };
                 format!("{median:.digits$} ({low:.digits$} to {high:.digits$})")
             }),
         );
         if self.tell == Tell::RatioAndWrites {
             let label = format!("{}: writes each", self.label);
-            line(
-                &label,
-                cells().map(|cell| format!("{:.4}", cell.writes.median)),
-            );
+            line(&label, cells().map(|cell| format!("{:.4}", cell.writes)));
         }
     }
 }

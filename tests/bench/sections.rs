@@ -215,6 +215,7 @@ fn told(pace: Pace, label: &str, tell: Tell, shown: bool, runs: Runs<'_>, batch:
             label: label.into(),
             tell,
             shown,
+            layout: pace.layout,
             line,
         };
         println!("{finding}");

@@ -19,11 +19,13 @@ use std::time::{Duration, Instant};
 /// loop in four places: the compiler aligns it by 16 bytes, and a line has 64.
 pub const LAYOUTS: usize = 4;
 
-/// Moves what follows.
+/// Moves what follows to that place in a line.
 #[inline(always)]
 fn shift<const LAYOUT: usize>() {
     // SAFETY: these instructions do nothing.
-    unsafe { asm!(".rept {}", "nop", ".endr", const LAYOUT * 16 / NOP, options(nomem, nostack)) };
+    unsafe {
+        asm!(".p2align 6", ".rept {}", "nop", ".endr", const LAYOUT * 16 / NOP, options(nomem, nostack))
+    };
 }
 
 /// The length of a `nop`.

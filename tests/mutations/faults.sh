@@ -159,9 +159,9 @@ fault one-end-of-a-pair-left-open '!native' descriptors \
 fault destination-ignored '!native' 'abi udp unix' \
     src/sys/socket.rs 'dest_addr.map(SockAddr::as_bytes)' 'dest_addr.map(SockAddr::as_bytes).filter(|_| false)'
 fault full-waker-fails '!native' waker \
-    src/waker.rs 'Err(error) if error.is_would_block() => self.empty_and_add_one(),' ''
+    src/bell.rs 'Err(error) if error.is_would_block() => self.empty_and_add_one(),' ''
 fault full-waker-mute '!native' waker \
-    src/waker.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
+    src/bell.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
 fault timer-zero-disarms '!native' timer \
     src/timer.rs 'after.max(Duration::from_nanos(1))' 'after'
 fault timer-never-repeats native timer \
@@ -193,18 +193,18 @@ fault trials-room-short-by-one '!native' differential \
 fault trials-read-closed '!native' differential \
     src/event.rs 'self.has(EPOLLHUP) || (self.has(EPOLLIN) && self.has(EPOLLRDHUP))' 'self.has(EPOLLHUP) || self.has(EPOLLRDHUP)'
 fault trials-full-waker-mute '!native' differential \
-    src/waker.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
+    src/bell.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
 fault trials-deregister-forgives '!native' differential \
     src/poll.rs 'self.control(EPOLL_CTL_DEL, source.as_fd(), None)' 'self.control(EPOLL_CTL_DEL, source.as_fd(), None)
             .or_else(|error| if error.errno() == Errno::ENOENT { Ok(()) } else { Err(error) })'
 
 # For many threads at once.
 fault threads-level-waker '!native' concurrency \
-    src/waker.rs 'Interest::READABLE.edge()' 'Interest::READABLE'
+    src/bell.rs 'Interest::READABLE.edge()' 'Interest::READABLE'
 fault threads-waker-of-one-wake '!native' concurrency \
-    src/waker.rs 'Interest::READABLE.edge()' 'Interest::READABLE.edge().oneshot()'
+    src/bell.rs 'Interest::READABLE.edge()' 'Interest::READABLE.edge().oneshot()'
 fault threads-wake-saved '!native' concurrency \
-    src/waker.rs '        match self.add_one() {
+    src/bell.rs '        match self.add_one() {
             Err(error) if error.is_would_block() => self.empty' '        static WAKES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
         if WAKES.fetch_add(1, core::sync::atomic::Ordering::Relaxed) % 1000 == 999 {
             return Ok(());
@@ -216,9 +216,9 @@ fault threads-stale-events '!native' concurrency \
         &mut self.room' '        &mut self.room' \
     src/sys/epoll.rs '        self.len = len;' '        self.len = self.len.max(len);'
 fault waker-leaks-half-way '!native' faults \
-    src/waker.rs 'registry.register(&eventfd, token, Interest::READABLE.edge())?;' \
-    'if let Err(error) = registry.register(&eventfd, token, Interest::READABLE.edge()) {
-            core::mem::forget(eventfd);
+    src/bell.rs 'registry.register(&bell, token, Interest::READABLE.edge())?;' \
+    'if let Err(error) = registry.register(&bell, token, Interest::READABLE.edge()) {
+            core::mem::forget(bell);
             return Err(error);
         }'
 fault listener-leaks-half-way '!native' faults \
@@ -256,9 +256,9 @@ fault call-made-twice '!native' faults \
 fault few-events-at-a-time '!native' limits \
     src/sys/epoll.rs 'events.len().min(MAX_EVENTS)' 'events.len().min(4096)'
 fault waker-takes-two-descriptors '!native' limits \
-    src/waker.rs 'let eventfd = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;' \
+    src/bell.rs 'let bell = Self(sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?);' \
     'let spare = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;
-        let eventfd = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;
+        let bell = Self(sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?);
         drop(spare);'
 fault demo-dies-of-a-signal '!native' demo_faults \
     src/demo/mod.rs 'Err(error) if !error.is_interrupted() => return' 'Err(error) => return'
@@ -273,3 +273,20 @@ fault demo-takes-no-answer-for-an-answer '!native' demo_faults \
     src/demo/client.rs 'Err(error) => return Err(Failure::Stream(error)),' 'Err(_) => {}'
 fault demo-panics-without-a-timer '!native' demo_faults \
     src/demo/connection.rs 'let timer = Timer::new()?;' 'let timer = Timer::new().unwrap();'
+
+# For what a queue and its wakers tell each other.
+fault wake-looks-without-a-fence '!native' wakes \
+    src/wakes.rs '        fence();
+        if coming' '        if coming'
+fault wake-told-in-another-sleep '!native' wakes \
+    src/wakes.rs '(LENT | AWAKE | PERIOD) == asked_in.0' '(LENT | AWAKE) == 0 && asked_in.0 < LENT'
+fault wake-asks-in-silence '!native' wakes \
+    src/wakes.rs '0 => state | ASKED' '0 => state'
+fault wake-noted-for-nobody '!native' waker \
+    src/gate.rs '_ = bell.ring();' ''
+fault wake-always-written '!native' faults \
+    src/wakes.rs '(!noted && !coming(state)).then_some' '(noted || !noted).then_some'
+fault wakers-share-a-token '!native' waker \
+    src/gate.rs 'place.token.store(token.0 as u64' 'place.token.store(0'
+fault wakers-not-in-turn '!native' waker \
+    src/gate.rs 'turn.place = (place + 1) % PLACES;' 'turn.place = 0;'

@@ -27,7 +27,7 @@ macro_rules! each_peer {
     (@ $layout:expr, $n:ident $function:ident $arguments:tt $($peer:ident)*) => {
         [$((
             <$crate::peer::$peer as $crate::queue::Queue>::NAME,
-            match $layout % $crate::workload::LAYOUTS {
+            match $layout {
                 0 => $crate::each_peer!(@@ 0, $n $function $arguments $peer),
                 1 => $crate::each_peer!(@@ 1, $n $function $arguments $peer),
                 2 => $crate::each_peer!(@@ 2, $n $function $arguments $peer),

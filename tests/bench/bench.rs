@@ -5,6 +5,7 @@ use bench::count::{self, Instructions, OPERATIONS};
 use bench::measure::Pace;
 use bench::report::{self, Finding, Row, Tell};
 use bench::sections::{SECTIONS, Section};
+use bench::workload::LAYOUTS;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -123,7 +124,7 @@ impl Session {
             read("/proc/loadavg").split(' ').next().unwrap_or_default(),
         );
         println!(
-            "median of {} processes, and their quartiles; asm in time, the others as its multiple",
+            "{} processes; asm in time, the others as its multiple: median (quartiles)",
             self.effort.processes
         );
         if let Some(emulator) = count::emulator() {
@@ -169,7 +170,7 @@ impl Session {
         let (mut findings, mut left_out) = (Vec::new(), BTreeSet::new());
         for process in 0..processes {
             let output = Command::new(&self.bench)
-                .args(["measured", section.name, &process.to_string()])
+                .args(["measured", section.name, &(process % LAYOUTS).to_string()])
                 .args([run.to_string(), all.to_string(), rounds.to_string()])
                 .stderr(Stdio::inherit())
                 .output()
@@ -220,7 +221,7 @@ fn group(row: &Row) -> Group {
     let bars = row.cells.iter().skip(skipped).map(|cell| {
         let value = match row.tell {
             Tell::Late(timeout) => cell.micros_after(timeout),
-            _ => cell.ratio.median,
+            _ => row.ratio(cell).median,
         };
         let digits = if value < 0.1 { 4 } else { 2 };
         Bar {
