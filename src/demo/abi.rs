@@ -141,7 +141,7 @@ fn session() -> Option<()> {
     let mut events = Events::<4>::new();
     let waker = Waker::new(queue.registry(), Token(1)).ok()?;
     waker.wake().ok()?;
-    queue.poll(&mut events, None).ok()?;
+    poll(&mut queue, &mut events, None)?;
     let timer = Timer::new().ok()?;
     super::register(
         queue.registry(),
@@ -151,19 +151,21 @@ fn session() -> Option<()> {
     )
     .ok()?;
     timer.set(Duration::from_millis(1)).ok()?;
-    queue.poll(&mut events, None).ok()?;
+    poll(&mut queue, &mut events, None)?;
     timer.read().ok()?;
     queue
         .registry()
         .reregister(&timer, Token(3), Interest::READABLE.oneshot())
         .ok()?;
     queue.registry().deregister(&timer).ok()?;
-    queue
-        .poll(&mut events, Some(Duration::from_millis(1)))
-        .ok()?;
-    queue
-        .poll(&mut events, Some(Duration::from_micros(100)))
-        .ok()
+    poll(&mut queue, &mut events, Some(Duration::from_millis(1)))?;
+    poll(&mut queue, &mut events, Some(Duration::from_micros(100)))
+}
+
+/// [`Poll::poll`], once: it is made to be inlined.
+#[inline(never)]
+fn poll(queue: &mut Poll, events: &mut Events<4>, timeout: Option<Duration>) -> Option<()> {
+    queue.poll(events, timeout).ok()
 }
 
 /// A line: name, number, arguments in their registers, result.

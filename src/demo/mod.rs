@@ -176,10 +176,10 @@ fn perform(job: Job) -> Result<u64, Failure> {
         let started = Client::start(address, queue.registry(), &mut log);
         client = Some(started.map_err(connecting)?);
     }
-    let patience = client.is_some().then_some(client::PATIENCE);
     let mut events = Events::<256>::new();
     loop {
         log.out.flush();
+        let patience = client.is_some().then_some(client::PATIENCE);
         match queue.poll(&mut events, patience) {
             Err(error) if !error.is_interrupted() => return Err(waiting(error)),
             Err(_) => continue,
