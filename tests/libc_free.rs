@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-const PROGRAMS: [&str; 2] = ["epore", "echo"];
+const PROGRAMS: [&str; 3] = ["epore", "echo", "supervisor"];
 
 /// In bytes.
 const LARGEST_RELEASE: u64 = 40_000;

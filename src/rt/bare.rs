@@ -50,22 +50,60 @@ unsafe extern "C" fn start(stack: *const usize) -> ! {
     // for the life of the program.
     let all: &'static [*const c_char] = unsafe { slice::from_raw_parts(first.cast(), count) };
     // A caller may leave out even the program's name.
-    let given = all.get(1..).unwrap_or_default();
-    exit(crate::run(Args(given.iter())))
+    let given = all.get(1..).unwrap_or_default().iter();
+    // SAFETY: envp follows argv and the null pointer that ends it.
+    let environment = unsafe { first.add(count + 1) }.cast();
+    exit(crate::run(Args { given, environment }))
 }
 
 /// The arguments after the program's name.
-pub struct Args(slice::Iter<'static, *const c_char>);
+pub struct Args {
+    given: slice::Iter<'static, *const c_char>,
+    environment: *const *const c_char,
+}
+
+impl Args {
+    /// The next one, byte for byte.
+    pub fn next_text(&mut self) -> Option<&'static CStr> {
+        let argument = *self.given.next()?;
+        // SAFETY: an element of argv points to a string that the kernel ended with
+        // a zero and laid above the initial stack, for the life of the program.
+        Some(unsafe { CStr::from_ptr(argument) })
+    }
+
+    /// The environment, to be given to another program.
+    #[allow(dead_code, reason = "not every program starts others")]
+    pub fn environment(&self) -> Environment {
+        Environment(self.environment)
+    }
+}
 
 impl Iterator for Args {
     type Item = &'static str;
 
     fn next(&mut self) -> Option<&'static str> {
-        let argument = *self.0.next()?;
-        // SAFETY: an element of argv points to a string that the kernel ended with
-        // a zero and laid above the initial stack, for the life of the program.
-        let argument = unsafe { CStr::from_ptr(argument) };
+        let argument = self.next_text()?;
         Some(argument.to_str().unwrap_or(super::NOT_UTF8))
+    }
+}
+
+/// `NAME=value` each.
+pub struct Environment(*const *const c_char);
+
+impl Iterator for Environment {
+    type Item = &'static CStr;
+
+    fn next(&mut self) -> Option<&'static CStr> {
+        // SAFETY: it points into envp, or to the null pointer that ends it: only past
+        // what is not that one it moves on.
+        let variable = unsafe { self.0.read() };
+        if variable.is_null() {
+            return None;
+        }
+        // SAFETY: behind a variable there is another pointer, the null at last.
+        self.0 = unsafe { self.0.add(1) };
+        // SAFETY: as with an element of argv.
+        Some(unsafe { CStr::from_ptr(variable) })
     }
 }
 
