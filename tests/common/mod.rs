@@ -66,9 +66,13 @@ pub fn build_demo(profile: Profile) -> Option<PathBuf> {
     build_program("epore", profile)
 }
 
-/// Builds a libc-free program of this package. `None`: there is no cargo.
+/// Builds the demo or a program of `tests/programs`. `None`: there is no cargo.
 pub fn build_program(name: &str, profile: Profile) -> Option<PathBuf> {
-    let path = build("Cargo.toml", profile, &[])?.join(name);
+    let manifest = match name {
+        "epore" => "Cargo.toml",
+        _ => "tests/programs/Cargo.toml",
+    };
+    let path = build(manifest, profile, &[])?.join(name);
     path.exists().then_some(path)
 }
 

@@ -202,7 +202,11 @@ fn a_signal_and_a_child() {
 
     // In an emulator, this program is none that the kernel could start.
     let there = std::path::Path::new("/bin/true").exists();
-    let path = if there { c"/bin/true" } else { c"/proc/self/exe" };
+    let path = if there {
+        c"/bin/true"
+    } else {
+        c"/proc/self/exe"
+    };
     let argv = [c"api", c"--exact", c"no such test"];
     let mut child = Child::spawn(path, &argv, &[]).unwrap();
     assert_ne!(child.id(), Child::open(std::process::id()).unwrap().id());

@@ -2,7 +2,8 @@
 //! ends around it. It can be the first process of a machine or of a container.
 //!
 //! ```sh
-//! cargo run --bin supervisor -- /bin/sleep 3 -- /bin/sh -c 'exit 7'   # until Ctrl-C
+//! cargo build --release --manifest-path tests/programs/Cargo.toml
+//! tests/programs/target/release/supervisor /bin/sleep 3 -- /bin/sh -c 'exit 7'   # until Ctrl-C
 //! ```
 //!
 //! ```text
@@ -45,7 +46,7 @@
 
 // The start of a program that has no libc to start it; with `std`, nothing of it.
 #[allow(dead_code, unsafe_code, unused_imports)]
-#[path = "../rt/mod.rs"]
+#[path = "../../src/rt/mod.rs"]
 mod rt;
 
 use core::ffi::CStr;

@@ -1,7 +1,7 @@
 //! An echo server: what it is sent over TCP, UDP or a Unix socket it sends back.
 //!
 //! ```sh
-//! cargo run --bin echo -- 127.0.0.1:7777 echo 4   # until Ctrl-C
+//! cargo run --manifest-path tests/programs/Cargo.toml --bin echo -- 127.0.0.1:7777 echo 4   # until Ctrl-C
 //! nc 127.0.0.1 7777                               # in another terminal: TCP
 //! nc -u 127.0.0.1 7777                            # UDP
 //! socat - ABSTRACT-CONNECT:echo                   # a Unix socket, of that name
@@ -34,17 +34,17 @@
 #![deny(unsafe_code)]
 
 // From the demo: addresses, numbers and errors as text, in little space.
-#[path = "../demo/address.rs"]
+#[path = "../../src/demo/address.rs"]
 mod address;
 // The start of a program that has no libc to start it; with `std`, nothing of it.
 #[allow(dead_code, unsafe_code, unused_imports)]
-#[path = "../rt/mod.rs"]
+#[path = "../../src/rt/mod.rs"]
 mod rt;
 #[allow(dead_code)]
-#[path = "../demo/scan.rs"]
+#[path = "../../src/demo/scan.rs"]
 mod scan;
 #[allow(dead_code)]
-#[path = "../demo/text.rs"]
+#[path = "../../src/demo/text.rs"]
 mod text;
 
 use core::ffi::CStr;
