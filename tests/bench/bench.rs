@@ -24,16 +24,16 @@ struct Effort {
 }
 
 const FULL: Effort = Effort {
-    processes: 20,
+    processes: 3 * LAYOUTS,
     run: 300,
     all: 600,
     rounds: 7,
 };
 
 const SMOKE: Effort = Effort {
-    processes: 4,
+    processes: LAYOUTS,
     run: 100,
-    all: 50,
+    all: 30,
     rounds: 3,
 };
 

@@ -14,18 +14,27 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many layouts of its code a workload is compiled in. After a system call the
-/// processor may mispredict a branch for no other reason than where in a line of its cache
-/// the branch lies, and that can be half of what a wait costs. So each workload has its
-/// loop in four places: the compiler aligns it by 16 bytes, and a line has 64.
-pub const LAYOUTS: usize = 4;
+/// processor may mispredict a branch for no other reason than where the branch lies, and
+/// that can be half of what a wait costs. So each workload has its loop in some places,
+/// in different lines of the cache and at each of the four beginnings that there are in
+/// one, since the compiler aligns loops by 16 bytes.
+pub const LAYOUTS: usize = 8;
 
-/// Moves what follows to that place in a line.
+/// Moves what follows to its place.
 #[inline(always)]
 fn shift<const LAYOUT: usize>() {
+    const LINE: usize = 64;
     // SAFETY: these instructions do nothing.
     unsafe {
-        asm!(".p2align 6", ".rept {}", "nop", ".endr", const LAYOUT * 16 / NOP, options(nomem, nostack))
-    };
+        asm!(
+            ".p2align 6",
+            ".rept {}",
+            "nop",
+            ".endr",
+            const LAYOUT * (3 * LINE + 16) / NOP,
+            options(nomem, nostack)
+        );
+    }
 }
 
 /// The length of a `nop`.

@@ -89,8 +89,11 @@ unsafe fn call<const N: usize>(number: usize, arguments: [usize; N]) -> isize {
     result
 }
 
-fn failed(result: isize) -> ! {
-    panic!("errno {}", -result)
+/// The errors are the last 4095 numbers.
+#[inline(always)]
+fn checked(result: isize) -> usize {
+    assert!(!(-4095..0).contains(&result), "errno {}", -result);
+    result as usize
 }
 
 impl Asm {
@@ -105,9 +108,7 @@ impl Asm {
                 [epoll as usize, operation, source as usize, event],
             )
         };
-        if result < 0 {
-            failed(result);
-        }
+        checked(result);
     }
 }
 
@@ -120,9 +121,7 @@ impl Queue for Asm {
         const EPOLL_CLOEXEC: usize = 0x80000;
         // SAFETY: the call takes no pointer.
         let epoll = unsafe { call(number::EPOLL_CREATE1, [EPOLL_CLOEXEC]) };
-        if epoll < 0 {
-            failed(epoll);
-        }
+        checked(epoll);
         Self {
             // SAFETY: it was opened just now.
             epoll: unsafe { OwnedFd::from_raw_fd(epoll as i32) },
@@ -184,10 +183,7 @@ impl Queue for Asm {
                 )
             }
         };
-        if count < 0 {
-            failed(count);
-        }
-        for event in &self.events[..count as usize] {
+        for event in &self.events[..checked(count)] {
             // SAFETY: the kernel wrote so many.
             let event = unsafe { event.assume_init() };
             each(event.data as usize);
@@ -204,8 +200,6 @@ impl Wake for Eventfd {
         let (fd, one) = (self.0.as_raw_fd(), &raw const one as usize);
         // SAFETY: eight bytes are read before the call returns.
         let result = unsafe { call(number::WRITE, [fd as usize, one, 8]) };
-        if result < 0 {
-            failed(result);
-        }
+        checked(result);
     }
 }

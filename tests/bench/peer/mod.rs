@@ -31,7 +31,11 @@ macro_rules! each_peer {
                 0 => $crate::each_peer!(@@ 0, $n $function $arguments $peer),
                 1 => $crate::each_peer!(@@ 1, $n $function $arguments $peer),
                 2 => $crate::each_peer!(@@ 2, $n $function $arguments $peer),
-                _ => $crate::each_peer!(@@ 3, $n $function $arguments $peer),
+                3 => $crate::each_peer!(@@ 3, $n $function $arguments $peer),
+                4 => $crate::each_peer!(@@ 4, $n $function $arguments $peer),
+                5 => $crate::each_peer!(@@ 5, $n $function $arguments $peer),
+                6 => $crate::each_peer!(@@ 6, $n $function $arguments $peer),
+                _ => $crate::each_peer!(@@ 7, $n $function $arguments $peer),
             },
         )),*]
     };
