@@ -4,9 +4,12 @@
 mod common;
 
 use common::path::Fresh;
+use common::queue::{expect_event, watching};
 use common::{DEADLINE, PROFILE};
+use epore::Interest;
 use epore::process::Child as Handle;
-use epore::signal::{SIGINT, SIGTERM};
+use epore::signal::{SIGCONT, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
@@ -279,6 +282,28 @@ fn orphans_are_reaped_and_services_are_not_taken_for_them() {
     is_the_reaper(&mut command);
     let mut running = Running::start(command.args(LEAVES_AN_ORPHAN));
     expect_the_orphans(&mut running);
+    running.ends_well();
+}
+
+#[test]
+fn ends_that_one_signal_stands_for_are_all_noticed() {
+    let Some(mut command) = supervisor("many ends at once") else {
+        return;
+    };
+    is_the_reaper(&mut command);
+    let script = "for i in 1 2 3 4 5; do (sleep 1000 & echo left $!); done; exec sleep 1000";
+    let mut running = Running::start(command.args(["/bin/sh", "-c", script]));
+    let orphans = [(); 5].map(|()| running.wait_for("left ", ""));
+    running.signal(SIGSTOP);
+    for orphan in &orphans {
+        let handle = Handle::open(orphan.parse().expect("a number")).expect("an orphan");
+        handle.kill(SIGKILL).expect("an orphan");
+        // Readable when it has ended, though nobody has reaped it.
+        expect_event(&mut watching(&handle, Interest::READABLE));
+    }
+    running.signal(SIGCONT);
+    let reaped = [(); 5].map(|()| running.wait_for("reaped ", ", an orphan"));
+    assert_eq!(BTreeSet::from(reaped), BTreeSet::from(orphans));
     running.ends_well();
 }
 
