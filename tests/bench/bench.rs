@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How much care is taken with each section.
@@ -169,7 +169,7 @@ impl Session {
         } = self.effort;
         let (mut findings, mut left_out) = (Vec::new(), BTreeSet::new());
         for process in 0..processes {
-            let output = Command::new(&self.bench)
+            let output = count::program(&self.bench)
                 .args(["measured", section.name, &(process % LAYOUTS).to_string()])
                 .args([run.to_string(), all.to_string(), rounds.to_string()])
                 .stderr(Stdio::inherit())

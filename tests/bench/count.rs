@@ -173,6 +173,16 @@ pub fn emulator() -> Option<String> {
         .filter(|runner| runner.contains("qemu"))
 }
 
+/// To be given arguments and started, in the emulator if there is one.
+pub fn program(path: &Path) -> Command {
+    let Some(emulator) = emulator() else {
+        return Command::new(path);
+    };
+    let mut command = Command::new(emulator);
+    command.arg(path);
+    command
+}
+
 fn scratch_file(name: &str) -> PathBuf {
     env::temp_dir().join(format!("epore-bench-{name}-{}", process::id()))
 }
