@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use static_assertions::assert_impl_all;
 
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, OwnedFd};
 use crate::sys::{self, IN_CLOEXEC, IN_NONBLOCK};
 use crate::{Errno, Result};
 
@@ -175,16 +175,4 @@ impl<'b> Iterator for FileEvents<'b> {
     }
 }
 
-impl AsFd for Inotify {
-    #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inotify.as_fd()
-    }
-}
-
-impl AsRawFd for Inotify {
-    #[inline]
-    fn as_raw_fd(&self) -> RawFd {
-        self.inotify.as_raw_fd()
-    }
-}
+descriptor!(Inotify, inotify);

@@ -19,6 +19,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[macro_use]
+mod descriptor;
+
 mod bell;
 mod busy_poll;
 mod error;

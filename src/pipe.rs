@@ -13,7 +13,7 @@
 use static_assertions::assert_impl_all;
 
 use crate::Result;
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{self, O_CLOEXEC, O_NONBLOCK};
 
 /// The end of a pipe to write to.
@@ -113,19 +113,7 @@ macro_rules! end {
             }
         }
 
-        impl AsFd for $name {
-            #[inline]
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.end.as_fd()
-            }
-        }
-
-        impl AsRawFd for $name {
-            #[inline]
-            fn as_raw_fd(&self) -> RawFd {
-                self.end.as_raw_fd()
-            }
-        }
+        descriptor!($name, end);
 
         impl IntoRawFd for $name {
             #[inline]

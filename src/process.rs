@@ -8,7 +8,7 @@ use core::fmt;
 
 use static_assertions::assert_impl_all;
 
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, OwnedFd};
 use crate::sys::{self, CLD_DUMPED, CLD_EXITED, Siginfo, WEXITED, WNOHANG, WaitId};
 use crate::{Errno, Error, Result};
 
@@ -223,19 +223,7 @@ impl fmt::Debug for ExitStatus {
     }
 }
 
-impl AsFd for Child {
-    #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
-    }
-}
-
-impl AsRawFd for Child {
-    #[inline]
-    fn as_raw_fd(&self) -> RawFd {
-        self.pidfd.as_raw_fd()
-    }
-}
+descriptor!(Child, pidfd);
 
 #[cfg(feature = "std")]
 mod with_std {

@@ -7,7 +7,7 @@
 use static_assertions::assert_impl_all;
 
 use crate::Result;
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, OwnedFd};
 use crate::sys::{self, Disposition, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_SETMASK};
 
 #[doc(no_inline)]
@@ -147,16 +147,4 @@ pub fn ignore(signal: i32) -> Result<()> {
     sys::rt_sigaction(signal, Disposition::Ignore)
 }
 
-impl AsFd for Signals {
-    #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.signalfd.as_fd()
-    }
-}
-
-impl AsRawFd for Signals {
-    #[inline]
-    fn as_raw_fd(&self) -> RawFd {
-        self.signalfd.as_raw_fd()
-    }
-}
+descriptor!(Signals, signalfd);

@@ -4,7 +4,7 @@ use core::time::Duration;
 use static_assertions::assert_impl_all;
 use syscalls::Sysno;
 
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, OwnedFd};
 use crate::sys::{self, CLOCK_MONOTONIC, Itimerspec, TFD_CLOEXEC, TFD_NONBLOCK, Timespec};
 use crate::{Errno, Error, Result};
 
@@ -129,16 +129,4 @@ impl Timer {
     }
 }
 
-impl AsFd for Timer {
-    #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.timerfd.as_fd()
-    }
-}
-
-impl AsRawFd for Timer {
-    #[inline]
-    fn as_raw_fd(&self) -> RawFd {
-        self.timerfd.as_raw_fd()
-    }
-}
+descriptor!(Timer, timerfd);

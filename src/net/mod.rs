@@ -33,19 +33,7 @@ macro_rules! socket {
             }
         }
 
-        impl AsFd for $name {
-            #[inline]
-            fn as_fd(&self) -> BorrowedFd<'_> {
-                self.socket.as_fd()
-            }
-        }
-
-        impl AsRawFd for $name {
-            #[inline]
-            fn as_raw_fd(&self) -> RawFd {
-                self.socket.as_raw_fd()
-            }
-        }
+        descriptor!($name, socket);
 
         impl IntoRawFd for $name {
             #[inline]

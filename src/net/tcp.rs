@@ -6,7 +6,7 @@ use syscalls::Sysno;
 use super::{
     BindOptions, IoSlice, IoSliceMut, Shutdown, bind, explain_address, ip, open_ip, pending_error,
 };
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{
     self, IPPROTO_TCP, Linger, MSG_NOSIGNAL, MSG_PEEK, SO_KEEPALIVE, SO_REUSEADDR, SOCK_CLOEXEC,
     SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY,

@@ -3,7 +3,7 @@ use core::net::SocketAddr;
 use syscalls::Sysno;
 
 use super::{BindOptions, bind, explain_address, ip, open_ip, pending_error};
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{self, IPPROTO_IPV6, IPV6_V6ONLY, MSG_PEEK, SO_BROADCAST, SOCK_DGRAM, SOL_SOCKET};
 use crate::{Error, Result};
 

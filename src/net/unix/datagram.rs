@@ -1,7 +1,7 @@
 use syscalls::Sysno;
 
 use super::{Shutdown, UnixAddr, bound, explain, open, pair, pending_error};
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{self, AF_UNIX, MSG_NOSIGNAL, MSG_PEEK, SOCK_DGRAM};
 use crate::{Error, Result};
 

@@ -3,7 +3,7 @@ use syscalls::Sysno;
 use super::{
     BACKLOG, IoSlice, IoSliceMut, Shutdown, UnixAddr, bound, explain, open, pair, pending_error,
 };
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{
     self, AF_UNIX, MSG_NOSIGNAL, MSG_PEEK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, UIO_MAXIOV,
 };
