@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use std::fs;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{self, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use syscalls::{Errno, Sysno, syscall};
@@ -40,6 +40,15 @@ pub fn alone<F: FnOnce()>(test: F) {
         return test();
     }
     assert_passed(super::run(&mut again::<F>()));
+}
+
+/// As [`alone`], and asserts that the signal ends the process.
+pub fn ends_by<F: FnOnce()>(signal: i32, test: F) {
+    if is_alone() {
+        return test();
+    }
+    let output = super::run(&mut again::<F>());
+    assert_eq!(output.status.signal(), Some(signal), "{output:?}");
 }
 
 /// As [`alone`], and in a network of its own, where a loopback is all there is, and

@@ -71,6 +71,14 @@ impl Queue {
         }
     }
 
+    /// Proceeds so many times, and wakes each time.
+    fn wake_in_steps(&self, thread: usize, place: u32, steps: usize) {
+        for step in 1..=steps {
+            self.proceed(thread, step);
+            self.wake(place);
+        }
+    }
+
     /// As `Poll::poll`.
     fn poll(&self, room: usize) -> Vec<u32> {
         if self.wakes.is_awake() && self.wakes.noted_or_asleep() != 0 {
@@ -133,8 +141,7 @@ fn a_shared_waker_loses_no_wake_of_two_threads() {
         let place = queue.wakes.take_place().unwrap();
         let threads = [0, 1].map(|thread| {
             spawn(&queue, move |queue| {
-                queue.proceed(thread, 1);
-                queue.wake(place);
+                queue.wake_in_steps(thread, place, 1);
             })
         });
         queue.see(4, &[1, 1]);
@@ -148,10 +155,7 @@ fn the_last_of_several_wakes_is_reported() {
         let queue = Queue::new();
         let place = queue.wakes.take_place().unwrap();
         let thread = spawn(&queue, move |queue| {
-            for step in 1..=3 {
-                queue.proceed(0, step);
-                queue.wake(place);
-            }
+            queue.wake_in_steps(0, place, 3);
         });
         queue.see(4, &[3]);
         join(thread);
@@ -165,10 +169,7 @@ fn threads_that_wake_again_and_again_lose_nothing() {
         let place = queue.wakes.take_place().unwrap();
         let threads = [0, 1].map(|thread| {
             spawn(&queue, move |queue| {
-                for step in 1..=2 {
-                    queue.proceed(thread, step);
-                    queue.wake(place);
-                }
+                queue.wake_in_steps(thread, place, 2);
             })
         });
         queue.see(4, &[2, 2]);
@@ -183,10 +184,7 @@ fn a_buffer_of_one_reaches_each_of_two_wakers() {
         let threads = [0, 1].map(|thread| {
             let place = queue.wakes.take_place().unwrap();
             spawn(&queue, move |queue| {
-                for step in 1..=2 {
-                    queue.proceed(thread, step);
-                    queue.wake(place);
-                }
+                queue.wake_in_steps(thread, place, 2);
             })
         });
         queue.see(1, &[2, 2]);
@@ -204,10 +202,7 @@ fn no_wake_relies_on_a_thread_that_is_held_up() {
             queue.wakes.ask(place);
         });
         let thread = spawn(&queue, move |queue| {
-            queue.proceed(0, 1);
-            queue.wake(place);
-            queue.proceed(0, 2);
-            queue.wake(place);
+            queue.wake_in_steps(0, place, 2);
         });
         queue.see(4, &[2]);
         join(held_up);
@@ -223,8 +218,7 @@ fn whoever_noted_a_write_too_late_misleads_nobody() {
         // Its note may come after the awakening, when another has begun to wake.
         let late = spawn(&queue, move |queue| queue.wake(place));
         let thread = spawn(&queue, move |queue| {
-            queue.proceed(0, 1);
-            queue.wake(place);
+            queue.wake_in_steps(0, place, 1);
         });
         // One whose write failed.
         queue.wakes.ask(place);
@@ -240,10 +234,7 @@ fn what_is_lent_is_told_of_every_time() {
         let queue = Queue::new();
         let place = queue.wakes.take_place().unwrap();
         let thread = spawn(&queue, move |queue| {
-            for step in 1..=2 {
-                queue.proceed(0, step);
-                queue.wake(place);
-            }
+            queue.wake_in_steps(0, place, 2);
         });
         queue.lend();
         // Somebody else waits, for whom nothing is noted.
@@ -263,10 +254,7 @@ fn what_was_noted_before_the_lending_is_written() {
         queue.poll(4);
         assert!(queue.wakes.is_awake());
         let thread = spawn(&queue, move |queue| {
-            for step in 1..=2 {
-                queue.proceed(0, step);
-                queue.wake(place);
-            }
+            queue.wake_in_steps(0, place, 2);
         });
         queue.lend();
         while queue.progress(0) < 2 {
@@ -284,8 +272,7 @@ fn a_lending_by_another_thread_loses_nothing_of_the_queue() {
         queue.wake(place);
         queue.poll(4);
         let thread = spawn(&queue, move |queue| {
-            queue.proceed(0, 1);
-            queue.wake(place);
+            queue.wake_in_steps(0, place, 1);
         });
         let lender = spawn(&queue, Queue::lend);
         queue.see(4, &[1]);
@@ -320,8 +307,7 @@ fn a_queue_that_falls_asleep_hears_of_both_who_wake_it() {
         queue.poll(4);
         let threads = [0, 1].map(|thread| {
             spawn(&queue, move |queue| {
-                queue.proceed(thread, 1);
-                queue.wake(place);
+                queue.wake_in_steps(thread, place, 1);
             })
         });
         queue.see(4, &[1, 1]);
@@ -340,8 +326,7 @@ fn the_next_waker_of_a_place_is_told_of() {
             // With the waker goes what was not yet reported of it.
             queue.kernel.ready.lock().unwrap().clear();
             let place = queue.wakes.take_place().unwrap();
-            queue.proceed(0, 1);
-            queue.wake(place);
+            queue.wake_in_steps(0, place, 1);
         });
         queue.see(4, &[1]);
         join(thread);
