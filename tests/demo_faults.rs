@@ -3,8 +3,9 @@
 
 mod common;
 
+use common::kernel::{SIGTERM, process_state};
 use common::server::{Client, Server};
-use common::{DEADLINE, demo, is_emulated, left_out, wait_until};
+use common::{DEADLINE, demo, is_emulated, keep_to_one_processor, left_out, wait_until};
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -345,35 +346,108 @@ fn a_server_goes_on_serving_whatever_call_is_refused() {
         return;
     }
     try_all(&cases(rows), |case| {
+        serve_in_spite_of(case, keep_to_one_processor)
+    });
+}
+
+/// Asserts that the fault costs what it may, and that the server has everything back then.
+fn serve_in_spite_of(case: &Case<Cost>, prepare: fn(&mut Command)) {
+    let mut log = PathBuf::new();
+    let server = Server::start_at("127.0.0.1:0", |command| {
+        let (mut strace, path) = case.command(command);
+        prepare(&mut strace);
+        strace.stdin(Stdio::null()).stdout(Stdio::piped());
+        (*command, log) = (strace, path);
+    });
+    let what = format!("{case:?}");
+    // With no client: the queue, the listener, the clock and the signals.
+    let open = server.descriptors();
+    let answers = ask_all(&server);
+    let count = |text: &str| answers.iter().filter(|answer| *answer == text).count();
+    let (served, closed, refused) = (count("hello"), count(""), count("503"));
+    assert_eq!(
+        served + closed + refused,
+        answers.len(),
+        "{what}: {answers:?}"
+    );
+    let cost = (closed, refused);
+    let expected = match case.expected {
+        Cost::Nothing => cost == (0, 0),
+        Cost::Client => cost == (1, 0),
+        Cost::Unavailable => cost == (0, 1),
+        Cost::Either => closed + refused <= 1,
+    };
+    assert!(expected, "{what}: {answers:?}");
+    assert_injected(&log, &what);
+    server.assert_alive();
+    server.wait_for_descriptors(open);
+}
+
+/// Where it runs on several processors, a server looks for more before it sleeps.
+#[test]
+fn a_server_that_looks_before_it_sleeps_goes_on_serving_too() {
+    let rows: &[(Fault, Cost)] = &[
+        (
+            ("sched_getaffinity", "1", &["EINVAL", "EFAULT", "ENOSYS"]),
+            Cost::Nothing,
+        ),
+        (("sched_yield", "1+", &["ENOSYS", "EPERM"]), Cost::Nothing),
+        ((WAIT, "2..40", &["EINTR"]), Cost::Nothing),
+        ((WAIT, "40+9", &["EINTR"]), Cost::Nothing),
+    ];
+    if !can_inject("a server that looks") || !has_company("a server that looks") {
+        return;
+    }
+    try_all(&cases(rows), |case| serve_in_spite_of(case, |_| {}));
+}
+
+/// Whether servers have several processors here.
+fn has_company(check: &str) -> bool {
+    let several = thread::available_parallelism().is_ok_and(|it| it.get() > 1);
+    if !several {
+        left_out(check, "there is one processor");
+    }
+    several
+}
+
+#[test]
+fn a_server_looks_before_it_sleeps_unless_it_is_alone_on_its_processor() {
+    let check = "a server that looks before it sleeps";
+    if !can_inject(check) || !has_company(check) {
+        return;
+    }
+    for (prepare, looks) in [(keep_to_one_processor as fn(&mut Command), 0), (|_| {}, 64)] {
         let mut log = PathBuf::new();
         let server = Server::start_at("127.0.0.1:0", |command| {
-            let (mut strace, path) = case.command(command);
+            let trace = format!("trace=sched_yield,{WAIT}");
+            let (mut strace, path) = under_strace(command, &["-e", &trace]);
+            prepare(&mut strace);
             strace.stdin(Stdio::null()).stdout(Stdio::piped());
             (*command, log) = (strace, path);
         });
-        let what = format!("{case:?}");
-        // With no client: the queue, the listener, the clock and the signals.
-        let open = server.descriptors();
-        let answers = ask_all(&server);
-        let count = |text: &str| answers.iter().filter(|answer| *answer == text).count();
-        let (served, closed, refused) = (count("hello"), count(""), count("503"));
-        assert_eq!(
-            served + closed + refused,
-            answers.len(),
-            "{what}: {answers:?}"
-        );
-        let cost = (closed, refused);
-        let expected = match case.expected {
-            Cost::Nothing => cost == (0, 0),
-            Cost::Client => cost == (1, 0),
-            Cost::Unavailable => cost == (0, 1),
-            Cost::Either => closed + refused <= 1,
-        };
-        assert!(expected, "{what}: {answers:?}");
-        assert_injected(&log, &what);
-        server.assert_alive();
-        server.wait_for_descriptors(open);
-    });
+        assert_eq!(answer(asking(&server)), "hello");
+        let pid = server.pid();
+        let asleep = wait_until(DEADLINE, || (process_state(pid)? == 'S').then_some(()));
+        assert!(asleep.is_some(), "it never sleeps");
+        server.end_by(SIGTERM);
+        let text = fs::read_to_string(&log).expect("a log");
+        let (mut found, mut slept) = (false, 0);
+        let mut looked = 0;
+        for line in text.lines() {
+            if line.starts_with("sched_yield") {
+                looked += 1;
+            }
+            if line.contains("256, -1") && found {
+                assert_eq!(looked, looks, "{text}");
+                slept += 1;
+            }
+            if line.contains("EPOLLIN") {
+                (found, looked) = (true, 0);
+            }
+        }
+        assert!(slept > 0, "{text}");
+        let _ = fs::remove_file(&log);
+    }
 }
 
 /// Which no kernel does: it closes the descriptor, and may tell of an error that came
@@ -396,6 +470,7 @@ fn a_server_that_may_not_close_goes_on_and_does_not_insist() {
             let inject = format!("inject=close:error={}:when={}", case.errno, case.when);
             let trace = format!("trace=close,{WAIT}");
             let (mut strace, path) = under_strace(command, &["-e", &trace, "-e", &inject]);
+            keep_to_one_processor(&mut strace);
             strace.stdin(Stdio::null()).stdout(Stdio::piped());
             (*command, log) = (strace, path);
         });
@@ -734,6 +809,7 @@ fn no_errno_of_any_call_costs_the_server_more_than_a_client() {
         return;
     }
     let under = |command: &mut Command, (mut strace, log): (Command, PathBuf)| {
+        keep_to_one_processor(&mut strace);
         strace.stdin(Stdio::null()).stdout(Stdio::piped());
         *command = strace;
         command.stderr(Stdio::piped());

@@ -70,6 +70,7 @@ const STATEMENTS: &[(&str, &str)] = &[
 /// The test sources that a statement may name.
 const SOURCES: &[(&str, &str)] = &[
     ("abi", include_str!("abi.rs")),
+    ("demo_faults", include_str!("demo_faults.rs")),
     ("interest", include_str!("interest.rs")),
     ("net", include_str!("net.rs")),
     ("notes", include_str!("notes.rs")),

@@ -21,6 +21,7 @@ use self::server::Server;
 use self::text::{Draft, Text};
 use crate::rt::{self, Args, Out};
 use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use epore::fd::{AsFd, BorrowedFd};
 use epore::signal::{SIGINT, SIGTERM, SigSet, Signals};
 use epore::{Events, Interest, Poll, Registry, Token};
@@ -39,6 +40,11 @@ ADDR is an IPv4 address, an IPv6 address in brackets, or localhost.
 
 /// Of the signals that end the server. Neither the server's nor the client's.
 const ENDING: Token = Token(1 << 62);
+
+/// How often the server looks whether there is more to do before it sleeps. That is as
+/// long as it takes to be woken by another processor, so that whatever comes next costs
+/// no more than twice what it must.
+const LOOKS: u32 = 64;
 
 /// What to do.
 #[derive(Clone, Copy)]
@@ -146,6 +152,7 @@ fn perform(job: Job) -> Result<u64, Failure> {
         together: matches!(job, Job::Demonstrate),
     };
     let (mut server, mut client) = (None, None);
+    let mut most_looks = 0;
     let mut _signals = None;
     if let Job::Demonstrate | Job::Serve(_) = job {
         let address = match job {
@@ -155,6 +162,9 @@ fn perform(job: Job) -> Result<u64, Failure> {
         let started = listen(address, queue.registry())?;
         if let Job::Serve(_) = job {
             _signals = Some(await_the_end(queue.registry()).map_err(waiting)?);
+            if rt::has_company() {
+                most_looks = LOOKS;
+            }
         }
         let out = log.server();
         out.put(b"listening on ");
@@ -177,13 +187,22 @@ fn perform(job: Job) -> Result<u64, Failure> {
         client = Some(started.map_err(connecting)?);
     }
     let mut events = Events::<256>::new();
+    let mut looks = 0;
     loop {
         log.out.flush();
-        let patience = client.is_some().then_some(client::PATIENCE);
+        let patience = match looks {
+            0 => client.is_some().then_some(client::PATIENCE),
+            _ => Some(Duration::ZERO),
+        };
         match queue.poll(&mut events, patience) {
             Err(error) if !error.is_interrupted() => return Err(waiting(error)),
             Err(_) => continue,
-            Ok(()) => {}
+            Ok(()) if looks > 0 && events.is_empty() => {
+                looks -= 1;
+                rt::give_way();
+                continue;
+            }
+            Ok(()) => looks = most_looks,
         }
         let registry = queue.registry();
         // Each knows its own tokens.

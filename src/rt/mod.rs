@@ -7,6 +7,7 @@
 
 mod machine;
 mod out;
+mod processor;
 mod singleton;
 mod trace;
 
@@ -26,6 +27,7 @@ use bare as world;
 
 pub use machine::{Bytes, Machine, wait_for_two};
 pub use out::Out;
+pub use processor::{give_way, has_company};
 pub use singleton::Singleton;
 pub use trace::{Call, trace};
 pub use world::Args;

@@ -219,6 +219,17 @@ pub fn limit_descriptors(command: &mut Command, most: u64) {
     unsafe { command.pre_exec(limit) };
 }
 
+/// Has `command` run on one processor: there, a server that has nothing to do sleeps at
+/// once, so it always makes the same calls.
+pub fn keep_to_one_processor(command: &mut Command) {
+    let keep = || {
+        kernel::stay_on_one_processor();
+        Ok(())
+    };
+    // SAFETY: `keep` is two system calls, which may stand between fork and exec.
+    unsafe { command.pre_exec(keep) };
+}
+
 /// Lets this process have as many descriptors as it may, and says how many.
 pub fn raise_descriptor_limit() -> u64 {
     let [_, hard] = descriptor_limit(None).expect("a limit");
