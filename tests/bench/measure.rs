@@ -1,5 +1,6 @@
-//! Who is how fast. Each runs for a moment, in turn and in changing order, so that
-//! whatever else happens on the machine happens to all; what is reported is the median.
+//! Who is how fast. Each runs for a moment, in an order that chance changes all the time,
+//! so that whatever else happens on the machine happens to all, and nobody always comes
+//! after the same one, whose traces it would find; what is reported is the median.
 //!
 //! That is in one process. `bench.rs` starts many, which differ in how their code and
 //! data are laid out.
@@ -49,12 +50,13 @@ pub fn compare<'a>(
     let batch = batch.unwrap_or_else(|| fitting_batch(&mut runs[0].1, pace.run));
     let mut times = vec![Vec::new(); runs.len()];
     let mut writes = vec![0; runs.len()];
+    let mut order: Vec<_> = (0..runs.len()).collect();
     let start = Instant::now();
     let mut round = 0;
     while round < pace.rounds || start.elapsed() < pace.all {
-        for turn in 0..runs.len() {
+        fastrand::shuffle(&mut order);
+        for &index in &order {
             // The first round only warms up.
-            let index = (round + turn) % runs.len();
             let before = writes_so_far();
             let took = runs[index].1(batch);
             if round > 0 {

@@ -254,12 +254,10 @@ fn wrk(program: &Path, connections: usize, seconds: u32) -> (f64, f64) {
     for trouble in ["Non-2xx", "Socket errors"] {
         assert!(!said.contains(trouble), "{said}");
     }
+    // At the beginning of a line: there are percentages elsewhere.
     let after = |what: &str| {
-        let (_, rest) = said.split_once(what).unwrap_or_else(|| panic!("{said}"));
-        rest.split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        let line = said.lines().find_map(|line| line.trim().strip_prefix(what));
+        line.unwrap_or_else(|| panic!("{said}")).trim().to_owned()
     };
     let rate = after("Requests/sec:").parse().expect("a number");
     let p99 = after("99%");

@@ -159,9 +159,9 @@ fn idling(pace: Pace) {
 }
 
 fn waking(pace: Pace) {
-    // It begins with all threads starting, of which it is not to tell.
-    let storms = pace.run.as_micros() as u32 * 100;
     for threads in [1, 2, 8] {
+        // It begins with all threads starting, of which it is not to tell.
+        let storms = pace.run.as_micros() as u32 * 100 * threads;
         let label = format!("storm, {threads} threads");
         let runs = each_peer!(pace.layout, |n| storm(n, threads));
         let shown = threads == 2;
