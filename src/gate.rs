@@ -84,14 +84,14 @@ mod shared {
             }
         }
 
-        /// Wakes may have been noted since the last wait.
+        /// Whether wakes were noted since the last wait. If not, each is written from now on.
         #[inline]
-        pub(crate) fn may_have_noted(&self) -> bool {
-            self.0.wakes.is_awake()
+        pub(crate) fn has_noted(&self) -> bool {
+            self.0.wakes.noted_or_asleep()
         }
 
-        /// Reports the wakes that were noted, and what else is ready. `false`: none was
-        /// noted, and from now on each will be written.
+        /// Reports the wakes that were noted, and what else is ready. `false`: nothing,
+        /// because the queue was lent just now.
         pub(crate) fn report_noted<B: EventBuffer + ?Sized>(
             &self,
             epoll: BorrowedFd<'_>,
@@ -99,16 +99,11 @@ mod shared {
             turn: &mut Turn,
         ) -> Result<bool> {
             let Desk { wakes, places } = &*self.0;
-            let noted = wakes.noted_or_asleep();
-            if noted == 0 {
-                return Ok(false);
-            }
-
             // The kernel comes first: where it fails, the wakes are still noted.
             let mut left = 0;
-            let count = sys::harvest(events, |room| {
+            let mut count = sys::harvest(events, |room| {
                 left = room.len();
-                let kept = turn.keep(noted, room.len());
+                let kept = turn.keep(wakes.noted(), room.len());
                 match left - kept {
                     0 if kept != 0 => Ok(&mut []),
                     rest => sys::epoll_wait(epoll, &mut room[..rest], 0),
@@ -121,8 +116,9 @@ mod shared {
                 let token = places[place as usize].token.load(Ordering::Relaxed);
                 sys::add_event(events, EpollEvent::new(EPOLLIN, token));
                 turn.place = (place + 1) % PLACES;
+                count += 1;
             }
-            Ok(true)
+            Ok(count != 0)
         }
 
         /// Somebody else gets to know a descriptor, and may wait by it.
@@ -236,7 +232,7 @@ mod nothing {
         pub(crate) fn harvested(&self, _count: usize) {}
 
         #[inline]
-        pub(crate) fn may_have_noted(&self) -> bool {
+        pub(crate) fn has_noted(&self) -> bool {
             false
         }
 

@@ -144,7 +144,7 @@ impl Poll {
     /// # Ok::<(), epore::Error>(())
     /// ```
     #[doc(alias = "epoll_wait")]
-    #[inline]
+    #[inline(always)]
     pub fn poll<B: EventBuffer + ?Sized>(
         &mut self,
         events: &mut B,
@@ -195,15 +195,17 @@ impl Poll {
         self.poll_masked(events, timeout, Some(&mask))
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_masked<B: EventBuffer + ?Sized>(
         &mut self,
         events: &mut B,
         timeout: Option<Duration>,
         mask: Option<&SigSet>,
     ) -> Result<()> {
-        if self.registry.gates.may_have_noted() && self.report_noted(events)? {
-            return Ok(());
+        while self.registry.gates.has_noted() {
+            if self.report_noted(events)? {
+                return Ok(());
+            }
         }
         match timeout.map_or(Some(-1), whole_millis) {
             Some(millis) => self.wait(events, millis, mask)?,
@@ -212,7 +214,7 @@ impl Poll {
         Ok(())
     }
 
-    /// Without a wait, if wakes were noted since the last one. `false`: there are none.
+    /// Without a wait. `false`: there is nothing after all.
     #[inline(never)]
     fn report_noted<B: EventBuffer + ?Sized>(&mut self, events: &mut B) -> Result<bool> {
         let Registry { epoll, gates } = &self.registry;
@@ -222,7 +224,7 @@ impl Poll {
     }
 
     /// Waits, and returns how many events it got.
-    #[inline]
+    #[inline(always)]
     fn wait<B: EventBuffer + ?Sized>(
         &self,
         events: &mut B,

@@ -26,6 +26,12 @@ impl Word {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Makes it `value`, whatever it was. Orders nothing.
+    #[inline]
+    pub(crate) fn store(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     /// Changes it in one step, and returns what it was. Acquires what earlier changes
     /// have released, and releases to later ones, also if it stays as it was.
     #[inline]
@@ -40,20 +46,20 @@ impl Word {
         }
     }
 
-    /// Makes it `new` if it is `expected`, and returns what it was.
+    /// Makes it `new` if it is `expected`, and returns what it was. Orders as `update`.
     #[cfg(target_arch = "x86_64")]
     #[inline]
-    fn compare_exchange(&self, expected: u64, new: u64) -> u64 {
+    pub(crate) fn compare_exchange(&self, expected: u64, new: u64) -> u64 {
         let (done, failed) = (Ordering::AcqRel, Ordering::Relaxed);
         match self.0.compare_exchange(expected, new, done, failed) {
             Ok(found) | Err(found) => found,
         }
     }
 
-    /// Makes it `new` if it is `expected`, and returns what it was.
+    /// Makes it `new` if it is `expected`, and returns what it was. Orders as `update`.
     #[cfg(target_arch = "aarch64")]
     #[inline]
-    fn compare_exchange(&self, expected: u64, new: u64) -> u64 {
+    pub(crate) fn compare_exchange(&self, expected: u64, new: u64) -> u64 {
         let found;
         // SAFETY: it reads and writes the word alone, which is aligned, and lives as
         // long as `self` is borrowed; the flags it sets are declared as lost.

@@ -279,7 +279,10 @@ fault wake-looks-without-a-fence '!native' wakes \
     src/wakes.rs '        fence();
         if coming' '        if coming'
 fault wake-told-in-another-sleep '!native' wakes \
-    src/wakes.rs '(LENT | AWAKE | PERIOD) == asked_in.0' '(LENT | AWAKE) == 0 && asked_in.0 < LENT'
+    src/wakes.rs '0 => told.load() == state & PERIOD,' '0 => told.load() != NEVER,'
+fault wake-told-by-the-waker-before '!native' wakes \
+    src/wakes.rs '        self.told[place as usize].store(NEVER);
+' ''
 fault wake-asks-in-silence '!native' wakes \
     src/wakes.rs '0 => state | ASKED' '0 => state'
 fault wake-noted-for-nobody '!native' waker \

@@ -19,14 +19,25 @@ impl Word {
         self.0.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn store(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(crate) fn update(&self, change: impl Fn(u64) -> u64) -> u64 {
-        let (done, failed) = (Ordering::AcqRel, Ordering::Relaxed);
         let mut expected = self.load();
         loop {
-            match (self.0).compare_exchange(expected, change(expected), done, failed) {
-                Ok(found) => return found,
-                Err(found) => expected = found,
+            let found = self.compare_exchange(expected, change(expected));
+            if found == expected {
+                return found;
             }
+            expected = found;
+        }
+    }
+
+    pub(crate) fn compare_exchange(&self, expected: u64, new: u64) -> u64 {
+        let (done, failed) = (Ordering::AcqRel, Ordering::Relaxed);
+        match self.0.compare_exchange(expected, new, done, failed) {
+            Ok(found) | Err(found) => found,
         }
     }
 }
