@@ -753,6 +753,46 @@ const SITES: &[Site] = &[
     site("UdpSocket::broadcast", &["getsockopt"], |faults| {
         udp_is_asked(faults, |socket| socket.broadcast().map(u64::from))
     }),
+    site(
+        "UdpSocket::set_ttl",
+        &["getsockname", "setsockopt"],
+        |faults| {
+            udp_keeps(
+                faults,
+                |socket| socket.set_ttl(7),
+                |socket| socket.ttl().map(|ttl| ttl == 7),
+            )
+        },
+    ),
+    site("UdpSocket::ttl", &["getsockname", "getsockopt"], |faults| {
+        udp_is_asked(faults, |socket| socket.ttl().map(|_| 0))
+    }),
+    site(
+        "UdpSocket::set_multicast_ttl_v4",
+        &["setsockopt"],
+        |faults| {
+            let is_set = |socket: &UdpSocket| socket.multicast_ttl_v4().map(|ttl| ttl == 7);
+            udp_keeps(faults, |socket| socket.set_multicast_ttl_v4(7), is_set)
+        },
+    ),
+    site("UdpSocket::multicast_ttl_v4", &["getsockopt"], |faults| {
+        udp_is_asked(faults, |socket| {
+            socket.multicast_ttl_v4().map(|ttl| ttl as u64 - 1)
+        })
+    }),
+    site(
+        "UdpSocket::set_multicast_loop_v4",
+        &["setsockopt"],
+        |faults| {
+            let is_set = |socket: &UdpSocket| socket.multicast_loop_v4().map(|looped| !looped);
+            udp_keeps(faults, |socket| socket.set_multicast_loop_v4(false), is_set)
+        },
+    ),
+    site("UdpSocket::multicast_loop_v4", &["getsockopt"], |faults| {
+        udp_is_asked(faults, |socket| {
+            socket.multicast_loop_v4().map(|looped| u64::from(!looped))
+        })
+    }),
     site("UdpSocket::join_multicast_v4", &["setsockopt"], |faults| {
         let socket = udp();
         let done = faults.during(|| socket.join_multicast_v4(&GROUP, &LOOPBACK));
@@ -830,6 +870,21 @@ const SITES: &[Site] = &[
         talk(&made?, &listener.accept().unwrap().0);
         Ok(0)
     }),
+    site(
+        "UnixStream::connect_addr",
+        &["socket", "connect"],
+        |faults| {
+            let listener = UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
+            let addr = listener.local_addr().unwrap();
+            let made = faults.during(|| UnixStream::connect_addr(&addr));
+            if made.is_err() {
+                assert!(listener.accept().unwrap_err().is_would_block());
+                unix_accepts(&listener);
+            }
+            talk(&made?, &listener.accept().unwrap().0);
+            Ok(0)
+        },
+    ),
     site("UnixStream::pair", &["socketpair"], |faults| {
         let (near, far) = faults.during(UnixStream::pair)?;
         talk(&near, &far);
@@ -883,6 +938,10 @@ const SITES: &[Site] = &[
         unix_hears(&socket);
         Ok(0)
     }),
+    site("UnixDatagram::bind_addr", &["socket", "bind"], |faults| {
+        unix_hears(&faults.during(|| UnixDatagram::bind_addr(&UnixAddr::unnamed()))?);
+        Ok(0)
+    }),
     site("UnixDatagram::unbound", &["socket"], |faults| {
         told(faults, UnixDatagram::unbound)
     }),
@@ -900,6 +959,15 @@ const SITES: &[Site] = &[
         unix_hears(&far);
         done.map(|()| 0)
     }),
+    site("UnixDatagram::connect_addr", &["connect"], |faults| {
+        let near = UnixDatagram::unbound().unwrap();
+        let far = UnixDatagram::bind_addr(&UnixAddr::unnamed()).unwrap();
+        let addr = far.local_addr().unwrap();
+        let done = faults.during(|| near.connect_addr(&addr));
+        assert_eq!(near.peer_addr().is_ok(), done.is_ok());
+        unix_hears(&far);
+        done.map(|()| 0)
+    }),
     site("UnixDatagram::send", &["sendto"], |faults| {
         let (near, far) = UnixDatagram::pair().unwrap();
         unix_sends(faults, &far, || near.send(b"four"))
@@ -908,6 +976,12 @@ const SITES: &[Site] = &[
         let (path, near) = (Fresh::new(), UnixDatagram::unbound().unwrap());
         let far = UnixDatagram::bind(&path).unwrap();
         unix_sends(faults, &far, || near.send_to(b"four", &path))
+    }),
+    site("UnixDatagram::send_to_addr", &["sendto"], |faults| {
+        let near = UnixDatagram::unbound().unwrap();
+        let far = UnixDatagram::bind_addr(&UnixAddr::unnamed()).unwrap();
+        let addr = far.local_addr().unwrap();
+        unix_sends(faults, &far, || near.send_to_addr(b"four", &addr))
     }),
     site("UnixDatagram::recv", &["recvfrom"], |faults| {
         unix_receives(faults, 0, |socket, bytes| socket.recv(bytes))
@@ -1764,6 +1838,19 @@ fn unix_receives(
     }
     assert!(far.recv(&mut [0; 8]).unwrap_err().is_would_block());
     count.map(|count| count as u64 - 4)
+}
+
+/// An option that is set, or else as it was.
+fn udp_keeps(
+    faults: &Faults,
+    set: impl FnOnce(&UdpSocket) -> Result<()>,
+    is_set: impl Fn(&UdpSocket) -> Result<bool>,
+) -> Result<u64> {
+    let socket = udp();
+    let done = faults.during(|| set(&socket));
+    assert_eq!(is_set(&socket).unwrap(), done.is_ok());
+    hears(&socket);
+    done.map(|()| 0)
 }
 
 /// The socket is as good as before, whatever it answers.

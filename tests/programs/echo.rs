@@ -15,7 +15,8 @@
 //!    out among them, by the address of the sender. Give as many queues as there are
 //!    cores. Unix sockets know no such thing, so only the first process has one.
 //! 2. **The loop.** A token says what an event is about. Signals and the ends of
-//!    children are events like all others, so the program can end cleanly.
+//!    children are events like all others, so the program can end cleanly. (`SIGKILL` is
+//!    not: it ends the first process alone, and the others go on.)
 //! 3. **Accepting.** Without a descriptor, or a place in the table, a connection cannot
 //!    be accepted, and it goes on waiting. The listeners would be ready for ever, and
 //!    end each wait at once: so they are taken out of the queue until there may be room.
