@@ -3,6 +3,7 @@
 use epore::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use epore::{Errno, Interest, Poll, Result, Token, sys};
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn counter() -> OwnedFd {
     sys::eventfd2(7, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap()
@@ -14,43 +15,45 @@ fn value(fd: BorrowedFd<'_>) -> Result<u64> {
     Ok(u64::from_ne_bytes(value))
 }
 
-/// What the kernel knows of a number; another thread may use it again, but not for
-/// the same counter.
-fn eventfd_id(number: RawFd) -> Option<String> {
+/// What the counter of this number has counted. Another thread may use the number again,
+/// and the kernel its own number for the counter; but not for one that counts the same.
+fn count(number: RawFd) -> Option<String> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-    let id = info.lines().find(|line| line.starts_with("eventfd-id:"))?;
-    Some(id.to_owned())
+    let count = info
+        .lines()
+        .find(|line| line.starts_with("eventfd-count:"))?;
+    Some(count.to_owned())
 }
 
-/// A counter, its number, and the kernel's own number for it where that is told
-/// (Linux 5.2).
-fn told_apart() -> (OwnedFd, RawFd, Option<String>) {
-    let counter = counter();
+/// A counter, its number, and how far it has counted, which is as far as no other has.
+fn told_apart() -> (OwnedFd, RawFd, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(1000);
+
+    let start = NEXT.fetch_add(1, Ordering::Relaxed);
+    let counter = sys::eventfd2(start, sys::EFD_CLOEXEC | sys::EFD_NONBLOCK).unwrap();
     let number = counter.as_raw_fd();
-    let id = eventfd_id(number);
-    (counter, number, id)
+    let own = count(number).expect("eventfds tell how far they have counted");
+    (counter, number, own)
 }
 
 #[track_caller]
-fn is_closed(number: RawFd, id: Option<String>) {
-    if id.is_some() {
-        assert_ne!(eventfd_id(number), id, "{number} is still open");
-    }
+fn is_closed(number: RawFd, own: String) {
+    assert_ne!(count(number), Some(own), "{number} is still open");
 }
 
 #[test]
 fn a_descriptor_is_closed_when_dropped() {
-    let (counter, number, id) = told_apart();
-    assert_eq!(eventfd_id(number), id);
+    let (counter, number, own) = told_apart();
+    assert_eq!(count(number).as_ref(), Some(&own));
     drop(counter);
-    is_closed(number, id);
+    is_closed(number, own);
 }
 
 #[test]
 fn closing_tells_the_outcome() {
-    let (counter, number, id) = told_apart();
+    let (counter, number, own) = told_apart();
     sys::close(counter).unwrap();
-    is_closed(number, id);
+    is_closed(number, own);
 }
 
 #[test]
@@ -68,14 +71,14 @@ fn a_clone_is_another_descriptor_of_the_same_file() {
 
 #[test]
 fn into_raw_fd_gives_up_and_from_raw_fd_takes_over() {
-    let (counter, number, id) = told_apart();
+    let (counter, number, own) = told_apart();
     assert_eq!(counter.into_raw_fd(), number);
-    assert_eq!(eventfd_id(number), id, "still open");
+    assert_eq!(count(number).as_ref(), Some(&own), "still open");
     // SAFETY: it was given up above.
     let counter = unsafe { OwnedFd::from_raw_fd(number) };
-    assert_eq!(value(counter.as_fd()).unwrap(), 7);
+    assert_eq!(count(counter.as_raw_fd()).as_ref(), Some(&own));
     drop(counter);
-    is_closed(number, id);
+    is_closed(number, own);
 }
 
 #[test]
