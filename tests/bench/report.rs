@@ -1,7 +1,8 @@
 //! What the processes have found, put together, and shown as tables in Markdown.
 //!
 //! Each peer counts in the layout of its code in which it is fastest: where a linker puts
-//! a loop is not a merit, and not a fault, of what is compared.
+//! a loop is not a merit, and not a fault, of what is compared. Where threads wait for each
+//! other, which varies more than that, all its processes count.
 
 use crate::measure::Line;
 use crate::workload::LAYOUTS;
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub enum Tell {
     /// The first one's time, and the others' ratio to it.
     Ratio,
+    /// The same of threads that wait for each other.
+    RatioOfThreads,
     /// Also how often each has called `write`.
     RatioAndWrites,
     /// By how much it is later than it should be.
@@ -36,6 +39,7 @@ impl fmt::Display for Finding {
         let (label, shown, layout) = (&self.label, self.shown, self.layout);
         let tell = match self.tell {
             Tell::Ratio => "ratio".into(),
+            Tell::RatioOfThreads => "threads".into(),
             Tell::RatioAndWrites => "writes".into(),
             Tell::Late(timeout) => timeout.as_nanos().to_string(),
         };
@@ -60,6 +64,7 @@ impl FromStr for Finding {
             label: label.into(),
             tell: match tell {
                 "ratio" => Tell::Ratio,
+                "threads" => Tell::RatioOfThreads,
                 "writes" => Tell::RatioAndWrites,
                 nanos => Tell::Late(Duration::from_nanos(nanos.parse().map_err(|_| ())?)),
             },
@@ -136,15 +141,21 @@ pub fn rows(findings: &[Finding]) -> Vec<Row> {
                 };
                 findings.iter().filter(same).map(|it| &it.line)
             };
-            let times = (0..LAYOUTS)
-                .filter(|layout| lines(*layout).next().is_some())
-                .map(|layout| Spread::of(lines(layout).map(|line| line.time)));
-            let fastest = times.min_by(|one, other| one.median.total_cmp(&other.median));
-            let writes = (0..LAYOUTS).flat_map(lines).map(|line| line.writes);
+            let all = || (0..LAYOUTS).flat_map(lines);
+            let time = match finding.tell {
+                Tell::Ratio | Tell::Late(_) => (0..LAYOUTS)
+                    .filter(|layout| lines(*layout).next().is_some())
+                    .map(|layout| Spread::of(lines(layout).map(|line| line.time)))
+                    .min_by(|one, other| one.median.total_cmp(&other.median))
+                    .expect("a layout"),
+                Tell::RatioOfThreads | Tell::RatioAndWrites => {
+                    Spread::of(all().map(|line| line.time))
+                }
+            };
             row.cells.push(Cell {
                 name: name.clone(),
-                time: fastest.expect("a layout"),
-                writes: Spread::of(writes).median,
+                time,
+                writes: Spread::of(all().map(|line| line.writes)).median,
             });
         }
     }

@@ -93,25 +93,29 @@ fn changing(pace: Pace) {
 
 fn talking(pace: Pace) {
     let (sockets, pipes) = (file::sockets(), file::pipes());
-    shown(
+    met(
         pace,
+        true,
         "socket, two threads",
         each_peer!(pace.layout, |n| ping_pong(n, &sockets)),
     );
-    add(
+    met(
         pace,
+        false,
         "pipe, two threads",
         each_peer!(pace.layout, |n| ping_pong(n, &pipes)),
     );
     let some = connections(64);
-    shown(
+    met(
         pace,
+        true,
         "TCP echo, 64 connections",
         each_peer!(pace.layout, |n| echo(n, &some)),
     );
     let many = connections(1000);
-    add(
+    met(
         pace,
+        false,
         "TCP echo, 1,000",
         each_peer!(pace.layout, |n| echo(n, &many)),
     );
@@ -174,7 +178,12 @@ fn waking(pace: Pace) {
             Some(storms),
         );
     }
-    shown(pace, "wake to woken", each_peer!(pace.layout, |n| wake(n)));
+    met(
+        pace,
+        true,
+        "wake to woken",
+        each_peer!(pace.layout, |n| wake(n)),
+    );
 }
 
 fn timing(pace: Pace) {
@@ -207,6 +216,11 @@ fn add(pace: Pace, label: &str, runs: Runs<'_>) {
 /// As `add`, and into the chart that tells most.
 fn shown(pace: Pace, label: &str, runs: Runs<'_>) {
     told(pace, label, Tell::Ratio, true, runs, None);
+}
+
+/// As either, of threads that wait for each other.
+fn met(pace: Pace, shown: bool, label: &str, runs: Runs<'_>) {
+    told(pace, label, Tell::RatioOfThreads, shown, runs, None);
 }
 
 fn told(pace: Pace, label: &str, tell: Tell, shown: bool, runs: Runs<'_>, batch: Option<u32>) {
