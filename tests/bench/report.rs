@@ -2,7 +2,7 @@
 //!
 //! Each peer counts in the layout of its code in which it is fastest: where a linker puts
 //! a loop is not a merit, and not a fault, of what is compared. Where threads wait for each
-//! other, which varies more than that, all its processes count.
+//! other, which varies more than that, each process has a ratio of its own.
 
 use crate::measure::Line;
 use crate::workload::LAYOUTS;
@@ -106,6 +106,8 @@ pub struct Cell {
     pub name: String,
     /// In nanoseconds.
     pub time: Spread,
+    /// Of each process, in an order that all cells of a row have.
+    pub times: Vec<f64>,
     pub writes: f64,
 }
 
@@ -155,6 +157,7 @@ pub fn rows(findings: &[Finding]) -> Vec<Row> {
             row.cells.push(Cell {
                 name: name.clone(),
                 time,
+                times: all().map(|line| line.time).collect(),
                 writes: Spread::of(all().map(|line| line.writes)).median,
             });
         }
@@ -175,7 +178,12 @@ pub fn line(label: &str, cells: impl Iterator<Item = String>) {
 impl Row {
     /// Of the cell to the first one.
     pub fn ratio(&self, cell: &Cell) -> Spread {
-        let first = self.cells[0].time.median;
+        let first = &self.cells[0];
+        if let Tell::RatioOfThreads | Tell::RatioAndWrites = self.tell {
+            let pairs = cell.times.iter().zip(&first.times);
+            return Spread::of(pairs.map(|(time, first)| time / first));
+        }
+        let first = first.time.median;
         let Spread { low, median, high } = cell.time;
         Spread {
             low: low / first,
