@@ -271,6 +271,8 @@ fault demo-closes-on-interruption '!native' demo_faults \
     src/demo/connection.rs 'Err(error) if error.is_interrupted() => return Continue(true),' ''
 fault demo-takes-no-answer-for-an-answer '!native' demo_faults \
     src/demo/client.rs 'Err(error) => return Err(Failure::Stream(error)),' 'Err(_) => {}'
+fault demo-looks-where-it-is-alone '!native' demo_faults \
+    src/demo/mod.rs 'if rt::has_company()' 'if !rt::has_company()'
 fault demo-panics-without-a-timer '!native' demo_faults \
     src/demo/connection.rs 'let timer = Timer::new()?;' 'let timer = Timer::new().unwrap();'
 
