@@ -83,6 +83,19 @@ fn under_strace(command: &Command, options: &[&str]) -> (Command, PathBuf) {
     (strace, log)
 }
 
+/// A server that `strace` watches, and where that says what it did.
+fn watched(
+    strace: impl FnOnce(&Command) -> (Command, PathBuf),
+    prepare: fn(&mut Command),
+) -> (Server, PathBuf) {
+    let mut log = PathBuf::new();
+    let server = Server::start_at("127.0.0.1:0", |command| {
+        (*command, log) = strace(command);
+        prepare(command);
+    });
+    (server, log)
+}
+
 /// Asserts that the fault has come, or else the row shows nothing.
 #[track_caller]
 fn assert_injected(log: &PathBuf, what: &str) {
@@ -352,13 +365,7 @@ fn a_server_goes_on_serving_whatever_call_is_refused() {
 
 /// Asserts that the fault costs what it may, and that the server has everything back then.
 fn serve_in_spite_of(case: &Case<Cost>, prepare: fn(&mut Command)) {
-    let mut log = PathBuf::new();
-    let server = Server::start_at("127.0.0.1:0", |command| {
-        let (mut strace, path) = case.command(command);
-        prepare(&mut strace);
-        strace.stdin(Stdio::null()).stdout(Stdio::piped());
-        (*command, log) = (strace, path);
-    });
+    let (server, log) = watched(|command| case.command(command), prepare);
     let what = format!("{case:?}");
     // With no client: the queue, the listener, the clock and the signals.
     let open = server.descriptors();
@@ -417,14 +424,8 @@ fn a_server_looks_before_it_sleeps_unless_it_is_alone_on_its_processor() {
         return;
     }
     for (prepare, looks) in [(keep_to_one_processor as fn(&mut Command), 0), (|_| {}, 64)] {
-        let mut log = PathBuf::new();
-        let server = Server::start_at("127.0.0.1:0", |command| {
-            let trace = format!("trace=sched_yield,{WAIT}");
-            let (mut strace, path) = under_strace(command, &["-e", &trace]);
-            prepare(&mut strace);
-            strace.stdin(Stdio::null()).stdout(Stdio::piped());
-            (*command, log) = (strace, path);
-        });
+        let trace = format!("trace=sched_yield,{WAIT}");
+        let (server, log) = watched(|command| under_strace(command, &["-e", &trace]), prepare);
         assert_eq!(answer(asking(&server)), "hello");
         let pid = server.pid();
         let asleep = wait_until(DEADLINE, || (process_state(pid)? == 'S').then_some(()));
@@ -465,15 +466,13 @@ fn a_server_that_may_not_close_goes_on_and_does_not_insist() {
         return;
     }
     try_all(&cases(&rows), |case| {
-        let mut log = PathBuf::new();
-        let server = Server::start_at("127.0.0.1:0", |command| {
-            let inject = format!("inject=close:error={}:when={}", case.errno, case.when);
-            let trace = format!("trace=close,{WAIT}");
-            let (mut strace, path) = under_strace(command, &["-e", &trace, "-e", &inject]);
-            keep_to_one_processor(&mut strace);
-            strace.stdin(Stdio::null()).stdout(Stdio::piped());
-            (*command, log) = (strace, path);
-        });
+        let inject = format!("inject=close:error={}:when={}", case.errno, case.when);
+        let trace = format!("trace=close,{WAIT}");
+        let options = ["-e", &trace, "-e", &inject];
+        let (server, log) = watched(
+            |command| under_strace(command, &options),
+            keep_to_one_processor,
+        );
         let what = format!("{case:?}");
         let open = server.descriptors();
         assert_eq!(ask_all(&server), ["hello"; 4], "{what}");
@@ -508,16 +507,11 @@ fn a_server_without_descriptors_and_without_a_clock_still_goes_on() {
     if !can_inject("a server without a clock") {
         return;
     }
-    let mut log = PathBuf::new();
-    let server = Server::start_at("127.0.0.1:0", |command| {
-        let accept = "inject=accept4:error=EMFILE:when=1..3";
-        let clock = "inject=timerfd_settime:error=EINVAL:when=1..3";
-        let trace = "trace=accept4,timerfd_settime";
-        let options = ["-e", trace, "-e", accept, "-e", clock];
-        let (mut strace, path) = under_strace(command, &options);
-        strace.stdin(Stdio::null()).stdout(Stdio::piped());
-        (*command, log) = (strace, path);
-    });
+    let accept = "inject=accept4:error=EMFILE:when=1..3";
+    let clock = "inject=timerfd_settime:error=EINVAL:when=1..3";
+    let trace = "trace=accept4,timerfd_settime";
+    let options = ["-e", trace, "-e", accept, "-e", clock];
+    let (server, log) = watched(|command| under_strace(command, &options), |_| {});
     assert_eq!(answer(asking(&server)), "hello");
     assert_injected(&log, "EMFILE and EINVAL");
     server.assert_alive();
@@ -810,7 +804,6 @@ fn no_errno_of_any_call_costs_the_server_more_than_a_client() {
     }
     let under = |command: &mut Command, (mut strace, log): (Command, PathBuf)| {
         keep_to_one_processor(&mut strace);
-        strace.stdin(Stdio::null()).stdout(Stdio::piped());
         *command = strace;
         command.stderr(Stdio::piped());
         log

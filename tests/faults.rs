@@ -858,17 +858,10 @@ const SITES: &[Site] = &[
         let listener = UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
         told(faults, || listener.take_error())
     }),
-    // Unlike over TCP, no connecting goes on.
     site("UnixStream::connect", &["socket", "connect"], |faults| {
         let path = Fresh::new();
         let listener = UnixListener::bind(&path).unwrap();
-        let made = faults.during(|| UnixStream::connect(&path));
-        if made.is_err() {
-            assert!(listener.accept().unwrap_err().is_would_block());
-            unix_accepts(&listener);
-        }
-        talk(&made?, &listener.accept().unwrap().0);
-        Ok(0)
+        unix_connects(faults, &listener, || UnixStream::connect(&path))
     }),
     site(
         "UnixStream::connect_addr",
@@ -876,13 +869,7 @@ const SITES: &[Site] = &[
         |faults| {
             let listener = UnixListener::bind_addr(&UnixAddr::unnamed()).unwrap();
             let addr = listener.local_addr().unwrap();
-            let made = faults.during(|| UnixStream::connect_addr(&addr));
-            if made.is_err() {
-                assert!(listener.accept().unwrap_err().is_would_block());
-                unix_accepts(&listener);
-            }
-            talk(&made?, &listener.accept().unwrap().0);
-            Ok(0)
+            unix_connects(faults, &listener, || UnixStream::connect_addr(&addr))
         },
     ),
     site("UnixStream::pair", &["socketpair"], |faults| {
@@ -952,21 +939,14 @@ const SITES: &[Site] = &[
         Ok(0)
     }),
     site("UnixDatagram::connect", &["connect"], |faults| {
-        let (path, near) = (Fresh::new(), UnixDatagram::unbound().unwrap());
+        let path = Fresh::new();
         let far = UnixDatagram::bind(&path).unwrap();
-        let done = faults.during(|| near.connect(&path));
-        assert_eq!(near.peer_addr().is_ok(), done.is_ok());
-        unix_hears(&far);
-        done.map(|()| 0)
+        unix_gets_a_peer(faults, &far, |near| near.connect(&path))
     }),
     site("UnixDatagram::connect_addr", &["connect"], |faults| {
-        let near = UnixDatagram::unbound().unwrap();
         let far = UnixDatagram::bind_addr(&UnixAddr::unnamed()).unwrap();
         let addr = far.local_addr().unwrap();
-        let done = faults.during(|| near.connect_addr(&addr));
-        assert_eq!(near.peer_addr().is_ok(), done.is_ok());
-        unix_hears(&far);
-        done.map(|()| 0)
+        unix_gets_a_peer(faults, &far, |near| near.connect_addr(&addr))
     }),
     site("UnixDatagram::send", &["sendto"], |faults| {
         let (near, far) = UnixDatagram::pair().unwrap();
@@ -1804,6 +1784,34 @@ fn unix_sends(faults: &Faults, to: &UnixDatagram, send: impl Fn() -> Result<usiz
     let expected = if count.is_ok() { Ok(4) } else { Err(true) };
     assert_eq!(received, expected);
     count.map(|count| count as u64 - 4)
+}
+
+/// Unlike over TCP, no connecting goes on after an error.
+fn unix_connects(
+    faults: &Faults,
+    to: &UnixListener,
+    connect: impl FnOnce() -> Result<UnixStream>,
+) -> Result<u64> {
+    let made = faults.during(connect);
+    if made.is_err() {
+        assert!(to.accept().unwrap_err().is_would_block());
+        unix_accepts(to);
+    }
+    talk(&made?, &to.accept().unwrap().0);
+    Ok(0)
+}
+
+/// There is a peer afterwards, or there is none.
+fn unix_gets_a_peer(
+    faults: &Faults,
+    far: &UnixDatagram,
+    connect: impl FnOnce(&UnixDatagram) -> Result<()>,
+) -> Result<u64> {
+    let near = UnixDatagram::unbound().unwrap();
+    let done = faults.during(|| connect(&near));
+    assert_eq!(near.peer_addr().is_ok(), done.is_ok());
+    unix_hears(far);
+    done.map(|()| 0)
 }
 
 /// What was not received is still there, and what was is so only `left` times.

@@ -23,6 +23,13 @@ pub enum Tell {
     Late(Duration),
 }
 
+impl Tell {
+    /// Of threads that wait for each other, whatever the layout of their code.
+    fn is_of_threads(self) -> bool {
+        matches!(self, Self::RatioOfThreads | Self::RatioAndWrites)
+    }
+}
+
 /// What one process has found out about one peer.
 pub struct Finding {
     pub label: String,
@@ -144,15 +151,14 @@ pub fn rows(findings: &[Finding]) -> Vec<Row> {
                 findings.iter().filter(same).map(|it| &it.line)
             };
             let all = || (0..LAYOUTS).flat_map(lines);
-            let time = match finding.tell {
-                Tell::Ratio | Tell::Late(_) => (0..LAYOUTS)
+            let time = if finding.tell.is_of_threads() {
+                Spread::of(all().map(|line| line.time))
+            } else {
+                (0..LAYOUTS)
                     .filter(|layout| lines(*layout).next().is_some())
                     .map(|layout| Spread::of(lines(layout).map(|line| line.time)))
                     .min_by(|one, other| one.median.total_cmp(&other.median))
-                    .expect("a layout"),
-                Tell::RatioOfThreads | Tell::RatioAndWrites => {
-                    Spread::of(all().map(|line| line.time))
-                }
+                    .expect("a layout")
             };
             row.cells.push(Cell {
                 name: name.clone(),
@@ -179,7 +185,7 @@ impl Row {
     /// Of the cell to the first one.
     pub fn ratio(&self, cell: &Cell) -> Spread {
         let first = &self.cells[0];
-        if let Tell::RatioOfThreads | Tell::RatioAndWrites = self.tell {
+        if self.tell.is_of_threads() {
             let pairs = cell.times.iter().zip(&first.times);
             return Spread::of(pairs.map(|(time, first)| time / first));
         }
