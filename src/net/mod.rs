@@ -10,8 +10,8 @@ use syscalls::Sysno;
 
 use crate::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::sys::{
-    self, AF_INET, AF_INET6, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_UNICAST_HOPS, SHUT_RD,
-    SHUT_RDWR, SHUT_WR, SO_ERROR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SockAddr,
+    self, AF_INET, AF_INET6, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_UNICAST_HOPS, IPV6_V6ONLY,
+    SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ERROR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SockAddr,
 };
 use crate::{Errno, Error, Result};
 
@@ -101,23 +101,22 @@ macro_rules! peer_addr {
 macro_rules! ttl {
     ($name:ident) => {
         impl $name {
-            /// How many routers a packet may pass: the time to live, or over IPv6 the
-            /// hop limit.
+            /// Sets the time to live of unicast packets (IPv4), the hop limit (IPv6), or
+            /// both, where the socket carries both: an IPv6 socket with IPv4-mapped
+            /// peers (dual-stack). Streams accepted later inherit it.
             ///
             /// # Errors
             ///
-            /// - `EINVAL`: zero over IPv4, or above 255.
+            /// - `EINVAL`: above 255, or zero and not a socket of IPv6 alone.
             #[doc(alias = "IP_TTL")]
             #[doc(alias = "IPV6_UNICAST_HOPS")]
             pub fn set_ttl(&self, ttl: u32) -> Result<()> {
                 super::set_ttl(self.socket.as_fd(), ttl)
             }
 
-            /// How many routers a packet may pass.
-            ///
-            /// # Errors
-            ///
-            /// None that a healthy kernel gives.
+            /// Returns the time to live (IPv4) or the hop limit (IPv6) of unicast
+            /// packets. Of an IPv6 socket that has an IPv4-mapped address, this is the
+            /// time to live.
             #[doc(alias = "IP_TTL")]
             #[doc(alias = "IPV6_UNICAST_HOPS")]
             pub fn ttl(&self) -> Result<u32> {
@@ -194,26 +193,40 @@ fn bind(socket: &OwnedFd, addr: SocketAddr) -> Result<()> {
     })
 }
 
-fn ip(addr: SockAddr, from: Sysno) -> Result<SocketAddr> {
+fn to_ip(addr: SockAddr, from: Sysno) -> Result<SocketAddr> {
     addr.to_ip()
         .ok_or_else(|| Error::new(from, Errno::EAFNOSUPPORT).because("not an IPv4 or IPv6 socket"))
 }
 
-/// The option that bounds a packet's way.
-fn hops(socket: BorrowedFd<'_>) -> Result<(i32, i32)> {
-    Ok(match sys::getsockname(socket)?.family() {
-        Some(AF_INET6) => (IPPROTO_IPV6, IPV6_UNICAST_HOPS),
-        _ => (IPPROTO_IP, IP_TTL),
+const IPV4_TTL: (i32, i32) = (IPPROTO_IP, IP_TTL);
+const IPV6_HOP_LIMIT: (i32, i32) = (IPPROTO_IPV6, IPV6_UNICAST_HOPS);
+
+/// The option, as its level and name, that the packets of the socket obey: a socket of
+/// IPv6 that has an IPv4-mapped address sends over IPv4.
+fn hop_limit_option(socket: BorrowedFd<'_>) -> Result<(i32, i32)> {
+    Ok(match sys::getsockname(socket)?.to_ip() {
+        Some(SocketAddr::V6(addr)) if addr.ip().to_ipv4_mapped().is_none() => IPV6_HOP_LIMIT,
+        _ => IPV4_TTL,
     })
 }
 
 fn set_ttl(socket: BorrowedFd<'_>, ttl: u32) -> Result<()> {
-    let (level, option) = hops(socket)?;
-    sys::setsockopt_int(socket, level, option, ttl.try_into().unwrap_or(i32::MAX))
+    let set = |(level, option)| {
+        sys::setsockopt_int(socket, level, option, ttl.try_into().unwrap_or(i32::MAX))
+    };
+    if sys::getsockname(socket)?.family() != Some(AF_INET6) {
+        return set(IPV4_TTL);
+    }
+    // A dual-stack socket has an option for each family, and sends to peers of both. The
+    // one of IPv4 accepts fewer values: set first, it leaves both unchanged when it fails.
+    if sys::getsockopt_int(socket, IPPROTO_IPV6, IPV6_V6ONLY)? == 0 {
+        set(IPV4_TTL)?;
+    }
+    set(IPV6_HOP_LIMIT)
 }
 
 fn ttl(socket: BorrowedFd<'_>) -> Result<u32> {
-    let (level, option) = hops(socket)?;
+    let (level, option) = hop_limit_option(socket)?;
     Ok(sys::getsockopt_int(socket, level, option)?.unsigned_abs())
 }
 

@@ -1,16 +1,18 @@
+//! Options that are set before `bind`.
+
 use core::net::SocketAddr;
 
 use super::BACKLOG;
 use crate::Result;
 use crate::fd::BorrowedFd;
-use crate::sys::{self, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET};
+use crate::sys::{self, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET};
 
-/// What has to be settled before a socket has its address, for
+/// Options that must be set before `bind`, for
 /// [`TcpListener::bind_with`](super::TcpListener::bind_with) and
 /// [`UdpSocket::bind_with`](super::UdpSocket::bind_with).
 ///
-/// One queue per core: each thread has a listener of its own at the same address, and
-/// the kernel shares the connections out among them.
+/// With [`reuse_port`](Self::reuse_port), each thread has a `Poll` and a listener of its
+/// own at the same address, and the kernel distributes the connections among them:
 ///
 /// ```
 /// use std::thread;
@@ -48,23 +50,26 @@ use crate::sys::{self, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BindOptions {
     pub(super) backlog: i32,
+    reuse_address: bool,
     reuse_port: bool,
     only_v6: Option<bool>,
 }
 
 impl BindOptions {
-    /// What `bind` does: an address of one's own, and 4096 connections that may wait.
+    /// The options that `bind` uses: an address that is not shared, and a backlog of 4096
+    /// connections.
     pub const fn new() -> Self {
         Self {
             backlog: BACKLOG,
+            reuse_address: false,
             reuse_port: false,
             only_v6: None,
         }
     }
 
-    /// How many connections may wait to be accepted, and Linux lets one more wait; those
-    /// that come then are not answered. `/proc/sys/net/core/somaxconn` bounds it. For
-    /// datagrams it means nothing.
+    /// Sets how many connections may wait to be accepted, at most
+    /// `/proc/sys/net/core/somaxconn`. Linux lets one more wait, and does not respond to
+    /// further ones. UDP ignores it.
     #[must_use]
     pub const fn backlog(mut self, connections: u32) -> Self {
         self.backlog = if connections > i32::MAX as u32 {
@@ -75,9 +80,33 @@ impl BindOptions {
         self
     }
 
-    /// Lets other sockets of the same user have the same address, if they ask for it as
-    /// well (Linux 3.9). Each connection goes to one of them, chosen by its addresses,
-    /// and so does each datagram. What waits at a listener that is closed is lost.
+    /// Lets several UDP sockets have the same address if each sets this option, whoever
+    /// owns them, as multicast DNS needs it: each of them receives every multicast
+    /// datagram. A unicast datagram goes to one of them, usually the one bound last.
+    ///
+    /// A TCP listener always sets this option, and its address stays its own.
+    ///
+    /// ```
+    /// use epore::net::{BindOptions, UdpSocket};
+    ///
+    /// let shared = BindOptions::new().reuse_address(true);
+    /// let first = UdpSocket::bind_with("0.0.0.0:0".parse().unwrap(), &shared)?;
+    /// let port = first.local_addr()?.port();
+    /// let second = UdpSocket::bind_with(([0, 0, 0, 0], port).into(), &shared)?;
+    /// # assert_eq!(second.local_addr()?, first.local_addr()?);
+    /// # Ok::<(), epore::Error>(())
+    /// ```
+    #[doc(alias = "SO_REUSEADDR")]
+    #[must_use]
+    pub const fn reuse_address(mut self, reuse: bool) -> Self {
+        self.reuse_address = reuse;
+        self
+    }
+
+    /// Lets several sockets of one user have the same address if each sets this option
+    /// (Linux 3.9). Each connection, and each unicast datagram, goes to one of them,
+    /// chosen by its addresses. Connections that wait at a listener are lost when it is
+    /// closed.
     #[doc(alias = "SO_REUSEPORT")]
     #[must_use]
     pub const fn reuse_port(mut self, reuse: bool) -> Self {
@@ -85,8 +114,10 @@ impl BindOptions {
         self
     }
 
-    /// Whether an IPv6 socket at the unspecified address leaves IPv4 to others; if it is
-    /// not said, `/proc/sys/net/ipv6/bindv6only` decides. For IPv4 it means nothing.
+    /// Restricts an IPv6 socket to IPv6 (`true`), or makes it dual-stack (`false`): bound
+    /// to the unspecified address, it then has IPv4 peers too, at IPv4-mapped addresses.
+    /// Without this option, `/proc/sys/net/ipv6/bindv6only` decides. IPv4 sockets ignore
+    /// it.
     #[doc(alias = "IPV6_V6ONLY")]
     #[must_use]
     pub const fn only_v6(mut self, only: bool) -> Self {
@@ -95,6 +126,9 @@ impl BindOptions {
     }
 
     pub(super) fn apply(&self, socket: BorrowedFd<'_>, addr: &SocketAddr) -> Result<()> {
+        if self.reuse_address {
+            sys::setsockopt_int(socket, SOL_SOCKET, SO_REUSEADDR, 1)?;
+        }
         if self.reuse_port {
             sys::setsockopt_int(socket, SOL_SOCKET, SO_REUSEPORT, 1)?;
         }

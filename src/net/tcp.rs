@@ -4,7 +4,8 @@ use core::time::Duration;
 use syscalls::Sysno;
 
 use super::{
-    BindOptions, IoSlice, IoSliceMut, Shutdown, bind, explain_address, ip, open_ip, pending_error,
+    BindOptions, IoSlice, IoSliceMut, Shutdown, bind, explain_address, open_ip, pending_error,
+    to_ip,
 };
 use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{
@@ -101,7 +102,7 @@ impl TcpListener {
     #[inline]
     pub fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
         let (socket, peer) = sys::accept4(self.socket.as_fd(), SOCK_NONBLOCK | SOCK_CLOEXEC)?;
-        Ok((TcpStream { socket }, ip(peer, Sysno::accept4)?))
+        Ok((TcpStream { socket }, to_ip(peer, Sysno::accept4)?))
     }
 
     /// Takes the pending error, if any.
@@ -310,16 +311,16 @@ socket!(
     std::net::TcpListener,
     "a TCP socket",
     SocketAddr,
-    ip
+    to_ip
 );
 socket!(
     TcpStream,
     std::net::TcpStream,
     "a TCP socket",
     SocketAddr,
-    ip
+    to_ip
 );
-peer_addr!(TcpStream, SocketAddr, ip);
+peer_addr!(TcpStream, SocketAddr, to_ip);
 ttl!(TcpListener);
 ttl!(TcpStream);
 stream!(TcpStream);

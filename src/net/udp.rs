@@ -2,7 +2,7 @@ use core::net::SocketAddr;
 
 use syscalls::Sysno;
 
-use super::{BindOptions, bind, explain_address, ip, open_ip, pending_error};
+use super::{BindOptions, bind, explain_address, open_ip, pending_error, to_ip};
 use crate::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 use crate::sys::{self, IPPROTO_IPV6, IPV6_V6ONLY, MSG_PEEK, SO_BROADCAST, SOCK_DGRAM, SOL_SOCKET};
 use crate::{Error, Result};
@@ -128,7 +128,7 @@ impl UdpSocket {
     #[inline]
     pub fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
         let (count, from) = sys::recvfrom(self.socket.as_fd(), buf, 0)?;
-        Ok((count, ip(from, Sysno::recvfrom)?))
+        Ok((count, to_ip(from, Sysno::recvfrom)?))
     }
 
     /// Receives a datagram, and leaves it there to be received.
@@ -152,7 +152,7 @@ impl UdpSocket {
     #[inline]
     pub fn peek_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
         let (count, from) = sys::recvfrom(self.socket.as_fd(), buf, MSG_PEEK)?;
-        Ok((count, ip(from, Sysno::recvfrom)?))
+        Ok((count, to_ip(from, Sysno::recvfrom)?))
     }
 
     /// Takes the pending error, if any: of a connected socket, what became of a datagram
@@ -214,7 +214,7 @@ socket!(
     std::net::UdpSocket,
     "a UDP socket",
     SocketAddr,
-    ip
+    to_ip
 );
-peer_addr!(UdpSocket, SocketAddr, ip);
+peer_addr!(UdpSocket, SocketAddr, to_ip);
 ttl!(UdpSocket);

@@ -1,3 +1,5 @@
+//! Socket addresses as the kernel takes and returns them.
+
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -16,10 +18,17 @@ pub const AF_INET6: u16 = 10;
 const STORAGE: usize = 128;
 const SOCKADDR_IN: usize = 16;
 const SOCKADDR_IN6: usize = 28;
+const SOCKADDR_UN: usize = 2 + SUN_PATH;
 /// The length of `sun_path` in a `struct sockaddr_un`.
 pub const SUN_PATH: usize = 108;
 
-/// A socket address as the kernel takes and gives it, of any family.
+/// A socket address of any family, as the kernel takes and returns it.
+///
+/// The flow information of an IPv6 address is in network byte order in the kernel's
+/// `sin6_flowinfo`. Here, [`SocketAddrV6::flowinfo`] is its value, as for the port, so
+/// `0x000a_bcde` is the flow label `0xabcde`. std stores the number in the machine's byte
+/// order instead: on a little-endian machine the same address has its four bytes
+/// reversed in `std::net`'s sockets.
 ///
 /// ```
 /// use core::net::SocketAddr;
@@ -99,8 +108,10 @@ impl SockAddr {
         Some(raw)
     }
 
-    /// The bytes of `sun_path`, if this is the address of a Unix socket: none for the
-    /// empty address, which an unnamed peer has.
+    /// The bytes of `sun_path`, at most 108, if this is the address of a Unix socket. The
+    /// empty address, which an unnamed peer has, has none of them.
+    ///
+    /// A path that fills all 108 bytes has no NUL behind it.
     pub fn sun_path(&self) -> Option<&[u8]> {
         match self.family() {
             Some(AF_UNIX) => self.as_bytes().get(2..),
@@ -116,17 +127,22 @@ impl SockAddr {
         }
     }
 
-    /// Lets a call write an address: `call` gets where to, and where the length
-    /// stands that goes in as the room and comes back as the address's own.
+    /// Lets `call` write an address. It gets the memory to write to and its length, and
+    /// replaces the length by that of the address.
     #[inline]
     pub(super) fn receive<T>(
-        call: impl FnOnce(*mut MaybeUninit<u8>, *mut u32) -> Result<T>,
+        call: impl FnOnce(*mut MaybeUninit<u8>, &mut u32) -> Result<T>,
     ) -> Result<(T, Self)> {
         let mut addr = Self::EMPTY;
         let mut len = STORAGE as u32;
         let value = call(addr.storage.as_mut_ptr(), &mut len)?;
-        // The kernel cuts an address that does not fit, and says its full length.
+        // The kernel cuts an address that does not fit, and returns its full length.
         addr.len = STORAGE.min(len as usize);
+        if addr.family() == Some(AF_UNIX) {
+            // Of a path that fills `sun_path`, the kernel also counts the NUL behind it,
+            // and refuses that length as too long where it takes an address: unix(7), BUGS.
+            addr.len = addr.len.min(SOCKADDR_UN);
+        }
         Ok((value, addr))
     }
 }

@@ -182,12 +182,12 @@ pub use io::{close, fcntl_dupfd_cloexec, fcntl_getfl, fcntl_setfl, read, read_un
 pub(crate) use number::name;
 pub use number::{SYSCALLS, Syscall};
 pub use option::{
-    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_IP,
-    IPPROTO_IPV6, IPPROTO_TCP, IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP, IPV6_MULTICAST_LOOP,
-    IPV6_UNICAST_HOPS, IPV6_V6ONLY, Linger, SO_BROADCAST, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR,
-    SO_REUSEPORT, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY,
-    getsockopt_int, getsockopt_linger, setsockopt_int, setsockopt_ip_mreq, setsockopt_ipv6_mreq,
-    setsockopt_linger,
+    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL,
+    IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_ADD_MEMBERSHIP, IPV6_DROP_MEMBERSHIP,
+    IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, IPV6_UNICAST_HOPS, IPV6_V6ONLY,
+    Linger, SO_BROADCAST, SO_ERROR, SO_KEEPALIVE, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET,
+    TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, getsockopt_int, getsockopt_linger,
+    setsockopt_int, setsockopt_ip_mreq, setsockopt_ipv6_mreq, setsockopt_linger,
 };
 pub use pipe::{O_CLOEXEC, O_NONBLOCK, pipe2};
 pub use process::{

@@ -1,3 +1,5 @@
+//! Socket options.
+
 use core::mem;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ptr;
@@ -22,11 +24,13 @@ pub const SO_REUSEPORT: i32 = 15;
 
 /// Level of the options of IPv4.
 pub const IPPROTO_IP: i32 = 0;
-/// How many routers a packet may pass.
+/// The time to live of unicast packets, in hops.
 pub const IP_TTL: i32 = 2;
-/// How many routers a multicast packet may pass.
+/// The interface that multicast packets leave by, as four bytes of its address.
+pub const IP_MULTICAST_IF: i32 = 32;
+/// The time to live of multicast packets, in hops.
 pub const IP_MULTICAST_TTL: i32 = 33;
-/// Whether multicast packets come back to this machine.
+/// Whether multicast packets are looped back to this machine.
 pub const IP_MULTICAST_LOOP: i32 = 34;
 /// For [`setsockopt_ip_mreq`]: join a group.
 pub const IP_ADD_MEMBERSHIP: i32 = 35;
@@ -35,9 +39,13 @@ pub const IP_DROP_MEMBERSHIP: i32 = 36;
 
 /// Level of the options of IPv6.
 pub const IPPROTO_IPV6: i32 = 41;
-/// How many routers a packet may pass.
+/// The hop limit of unicast packets.
 pub const IPV6_UNICAST_HOPS: i32 = 16;
-/// Whether multicast packets come back to this machine.
+/// The interface that multicast packets leave by, as its index.
+pub const IPV6_MULTICAST_IF: i32 = 17;
+/// The hop limit of multicast packets.
+pub const IPV6_MULTICAST_HOPS: i32 = 18;
+/// Whether multicast packets are looped back to this machine.
 pub const IPV6_MULTICAST_LOOP: i32 = 19;
 /// For [`setsockopt_ipv6_mreq`]: join a group.
 pub const IPV6_ADD_MEMBERSHIP: i32 = 20;

@@ -143,14 +143,22 @@ fault local-address-ignored '!native' net \
 ' ''
 fault seconds-cut-off '!native' net \
     src/net/tcp.rs 'u64::from(time.subsec_nanos() != 0)' '0'
-fault hops-of-ipv4-alone '!native' 'net udp' \
-    src/net/mod.rs 'Some(AF_INET6) => (IPPROTO_IPV6, IPV6_UNICAST_HOPS),' ''
+fault hops-of-ipv4-alone '!native' 'udp socket_options' \
+    src/net/mod.rs '    set(IPV6_HOP_LIMIT)' '    Ok(())'
+fault hops-of-ipv6-alone '!native' socket_options \
+    src/net/mod.rs '        set(IPV4_TTL)?;' ''
+fault hops-of-a-mapped-peer-misread '!native' socket_options \
+    src/net/mod.rs ' if addr.ip().to_ipv4_mapped().is_none()' ''
+fault address-longer-than-the-kernel-takes '!native' unix_paths \
+    src/sys/address.rs 'addr.len = addr.len.min(SOCKADDR_UN);' ''
+fault address-not-shared '!native' socket_options \
+    src/net/options.rs 'SO_REUSEADDR, 1)' 'SO_REUSEADDR, 0)'
 fault too-many-slices '!native' unix \
     src/net/stream.rs 'let count = bufs.len().min(UIO_MAXIOV);
                 sys::sendmsg' 'let count = bufs.len();
                 sys::sendmsg'
 fault abstract-name-without-nul '!native' unix \
-    src/net/unix/addr.rs 'Self::with_zeros(1,' 'Self::with_zeros(0,'
+    src/net/unix/addr.rs 'Self::with_nul(1,' 'Self::with_nul(0,'
 fault one-end-of-a-pair-left-open '!native' descriptors \
     src/sys/socket.rs '    let other = unsafe { own(other) };
 ' '    let other = unsafe { own(other) };

@@ -1,3 +1,5 @@
+//! Addresses of Unix sockets.
+
 use core::fmt;
 
 use syscalls::Sysno;
@@ -6,6 +8,13 @@ use crate::sys::{SUN_PATH, SockAddr};
 use crate::{Errno, Error, Result};
 
 /// The address of a Unix socket: a path, an abstract name, or none.
+///
+/// A path made here has at most 107 bytes, since most programs expect a NUL behind it. A
+/// peer may still be bound to a path of 108 bytes ([unix(7)], BUGS). Its address is
+/// returned whole, and you can connect and send to it; only the conversion into std's
+/// `SocketAddr` fails, because that has no room for it.
+///
+/// [unix(7)]: https://man7.org/linux/man-pages/man7/unix.7.html
 ///
 /// ```
 /// use epore::net::{UnixAddr, UnixListener, UnixStream};
@@ -39,12 +48,22 @@ impl UnixAddr {
     pub fn from_pathname(path: impl AsRef<[u8]>) -> Result<Self> {
         let path = path.as_ref();
         if path.is_empty() {
-            return Err(refused(Errno::EINVAL, "the path is empty"));
+            return Err(bind_error(Errno::EINVAL, "the path is empty"));
         }
         if path.contains(&0) {
-            return Err(refused(Errno::EINVAL, "there is a NUL in the path"));
+            return Err(bind_error(Errno::EINVAL, "there is a NUL in the path"));
         }
-        Self::with_zeros(0, path)
+        Self::with_nul(0, path)
+    }
+
+    /// The address of a path that the kernel has accepted from its owner, and that may
+    /// fill all 108 bytes, without a NUL behind it.
+    #[cfg(feature = "std")]
+    fn from_bound_pathname(path: &[u8]) -> Result<Self> {
+        match SockAddr::unix(path) {
+            Some(addr) if path.len() == SUN_PATH => Ok(Self(addr)),
+            _ => Self::from_pathname(path),
+        }
     }
 
     /// The address of this name, any bytes: no file, and gone with its socket. It is
@@ -56,15 +75,16 @@ impl UnixAddr {
     ///
     /// - `ENAMETOOLONG`: more than 107 bytes.
     pub fn from_abstract_name(name: impl AsRef<[u8]>) -> Result<Self> {
-        Self::with_zeros(1, name.as_ref())
+        Self::with_nul(1, name.as_ref())
     }
 
-    /// `bytes` from `at` on, and one zero: before a name, or behind a path.
-    fn with_zeros(at: usize, bytes: &[u8]) -> Result<Self> {
+    /// An address of `bytes`, starting at index `at`, and one NUL: before a name (1), or
+    /// behind a path (0).
+    fn with_nul(at: usize, bytes: &[u8]) -> Result<Self> {
         let mut sun_path = [0; SUN_PATH];
         if bytes.len() >= SUN_PATH {
             let reason = "the address of a Unix socket has 107 bytes at most";
-            return Err(refused(Errno::ENAMETOOLONG, reason));
+            return Err(bind_error(Errno::ENAMETOOLONG, reason));
         }
         sun_path[at..at + bytes.len()].copy_from_slice(bytes);
         Ok(Self(
@@ -122,7 +142,7 @@ impl UnixAddr {
 }
 
 #[cold]
-fn refused(errno: Errno, reason: &'static str) -> Error {
+fn bind_error(errno: Errno, reason: &'static str) -> Error {
     Error::new(Sysno::bind, errno).because(reason)
 }
 
@@ -170,7 +190,7 @@ mod with_std {
 
         fn try_from(addr: &SocketAddr) -> Result<Self> {
             match (addr.as_pathname(), addr.as_abstract_name()) {
-                (Some(path), _) => Self::try_from(path),
+                (Some(path), _) => Self::from_bound_pathname(path.as_os_str().as_bytes()),
                 (_, Some(name)) => Self::from_abstract_name(name),
                 _ => Ok(Self::unnamed()),
             }
