@@ -22,11 +22,9 @@ extern crate std;
 #[macro_use]
 mod descriptor;
 
-mod bell;
 mod busy_poll;
 mod error;
 mod event;
-mod gate;
 pub mod inotify;
 mod interest;
 pub mod migration;
@@ -39,9 +37,8 @@ pub mod signal;
 pub mod sys;
 mod timer;
 mod token;
+mod wake;
 mod waker;
-#[cfg(feature = "alloc")]
-mod wakes;
 
 pub use busy_poll::BusyPoll;
 pub use error::{Error, Result};

@@ -1,13 +1,19 @@
+//! The event queue: `Poll` waits, its `Registry` says what for.
+
+use core::fmt;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 
 use static_assertions::assert_impl_all;
+use syscalls::Sysno;
 
 use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use crate::gate::{Gates, Turn};
 use crate::sys::{
     self, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EventBuffer, SigSet, Timespec,
 };
+#[cfg(feature = "alloc")]
+use crate::wake::Fairness;
+use crate::wake::QueueSide;
 use crate::{Errno, Error, Event, Interest, Result, Token};
 
 /// An event queue: sources are registered with its [`Registry`], and
@@ -24,11 +30,11 @@ use crate::{Errno, Error, Event, Interest, Result, Token};
 /// The sources themselves stay as they are.
 ///
 /// See [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html).
-#[derive(Debug)]
 pub struct Poll {
     registry: Registry,
-    turn: Turn,
-    /// `epoll_pwait2` was refused once, so it is not asked again.
+    #[cfg(feature = "alloc")]
+    fairness: Fairness,
+    /// `epoll_pwait2` was refused once, so it is not called again.
     whole_milliseconds: bool,
 }
 
@@ -57,10 +63,9 @@ assert_impl_all!(Poll: Send, Sync);
 ///   deregisters one source while handling the event of another, has to expect them.
 /// - Clones may be dropped at any time. What they have registered stays, as long as
 ///   the [`Poll`] or another clone does.
-#[derive(Debug)]
 pub struct Registry {
     epoll: OwnedFd,
-    pub(crate) gates: Gates,
+    wakes: QueueSide,
 }
 
 assert_impl_all!(Registry: Send, Sync);
@@ -80,10 +85,14 @@ impl Poll {
     #[doc(alias = "epoll_create1")]
     pub fn new() -> Result<Self> {
         let epoll = sys::epoll_create1(EPOLL_CLOEXEC)?;
-        let gates = Gates::new()?;
+        let wakes = QueueSide::new().ok_or_else(|| {
+            Error::new(Sysno::epoll_create1, Errno::ENOMEM)
+                .because("the heap has no memory for what a queue shares with its wakers")
+        })?;
         Ok(Self {
-            registry: Registry { epoll, gates },
-            turn: Turn::default(),
+            registry: Registry { epoll, wakes },
+            #[cfg(feature = "alloc")]
+            fairness: Fairness::default(),
             whole_milliseconds: false,
         })
     }
@@ -102,14 +111,17 @@ impl Poll {
     /// Waits until there is an event, or `timeout` has passed, and fills `events`
     /// up to its capacity.
     ///
-    /// `None` waits without end, zero only looks. What `events` held is gone in any
-    /// case; after the timeout it is empty. Where more sources are ready than it has
-    /// room for, the next wait reports the others first.
+    /// - `events` is cleared first, even on error. On timeout it stays empty.
+    /// - `None` waits without a limit. Zero does not wait.
+    /// - If more is ready than `events` has room for, the following polls report the rest. The
+    ///   kernel reports its sources in turn. Pending wakes of a [`Waker`](crate::Waker) take turns
+    ///   among themselves in what is left of the buffer after one event of the kernel, so a source
+    ///   that is always ready is reported by each poll along with them.
     ///
     /// A timeout is never cut short. Whole milliseconds go through `epoll_wait`; a
     /// fraction of one, and more than 24 days, through `epoll_pwait2` (Linux 5.11).
-    /// Where the kernel or a filter refuses that, the fraction is rounded up to a
-    /// whole millisecond from then on.
+    /// If the kernel lacks that call, or a filter refuses it, with whichever errno, the fraction
+    /// is rounded up to a whole millisecond from then on.
     ///
     /// See [epoll_wait(2)](https://man7.org/linux/man-pages/man2/epoll_wait.2.html).
     ///
@@ -158,6 +170,12 @@ impl Poll {
     /// with `EINTR`, also if it is pending already. Between unblocking a signal and
     /// waiting it would slip through.
     ///
+    /// A signal ends only a wait that would block. A poll that finds something ready, or has a
+    /// zero timeout, returns without `EINTR`, and the signal stays pending. In a loop that is
+    /// always busy, look for it now and then: unblock it for a moment between two polls
+    /// ([`rt_sigprocmask`](crate::sys::rt_sigprocmask)), or take it as an event
+    /// ([`Signals`](crate::signal::Signals)).
+    ///
     /// For programs whose signals have handlers. For others there is
     /// [`Signals`](crate::signal::Signals), which is a source.
     ///
@@ -204,10 +222,9 @@ impl Poll {
         timeout: Option<Duration>,
         mask: Option<&SigSet>,
     ) -> Result<()> {
-        while self.registry.gates.has_noted() {
-            if self.report_noted(events)? {
-                return Ok(());
-            }
+        #[cfg(feature = "alloc")]
+        if self.registry.wakes.is_awake_or_pending() && self.report_or_sleep(events, timeout)? {
+            return Ok(());
         }
         match timeout.map_or(Some(-1), whole_millis) {
             Some(millis) => self.wait(events, millis, mask)?,
@@ -216,12 +233,22 @@ impl Poll {
         Ok(())
     }
 
-    /// Without a wait. `false`: there is nothing after all.
+    /// Reports pending wakes, and what else is ready, without a wait. Returns `false` if nothing
+    /// is, so that the queue has to wait.
+    #[cfg(feature = "alloc")]
+    #[cold]
     #[inline(never)]
-    fn report_noted<B: EventBuffer + ?Sized>(&mut self, events: &mut B) -> Result<bool> {
-        let Registry { epoll, gates } = &self.registry;
-        gates
-            .report_noted(epoll.as_fd(), events, &mut self.turn)
+    fn report_or_sleep<B: EventBuffer + ?Sized>(
+        &mut self,
+        events: &mut B,
+        timeout: Option<Duration>,
+    ) -> Result<bool> {
+        let Registry { epoll, wakes } = &self.registry;
+        let may_block = timeout != Some(Duration::ZERO);
+        wakes
+            .report_or_sleep(may_block, || {
+                report_pending(epoll.as_fd(), wakes, &mut self.fairness, events)
+            })
             .map_err(explain_wait)
     }
 
@@ -245,10 +272,10 @@ impl Poll {
         events: &mut B,
         wait: impl for<'b> FnOnce(BorrowedFd<'_>, &'b mut Room) -> Result<&'b mut [Event]>,
     ) -> Result<usize> {
-        let Registry { epoll, gates } = &self.registry;
+        let Registry { epoll, wakes } = &self.registry;
         sys::harvest(events, |room| {
             let events = wait(epoll.as_fd(), room)?;
-            gates.harvested(events.len());
+            wakes.end_sleep(events.len());
             Ok(events)
         })
         .map_err(explain_wait)
@@ -267,8 +294,13 @@ impl Poll {
                 sys::epoll_pwait2(epoll, room, Some(&timespec), mask)
             });
             match waited {
-                Err(error) if matches!(error.errno(), Errno::ENOSYS | Errno::EPERM) => {
-                    self.whole_milliseconds = true;
+                Err(error) if is_no_refusal(error) => return Err(error),
+                // The call is missing, or a filter refuses it, with whichever errno. If it was
+                // something else, the wait below has the same error.
+                Err(_) => {
+                    let waited = self.wait_rounded_up(events, timeout, mask);
+                    self.whole_milliseconds = waited.is_ok();
+                    return waited;
                 }
                 waited => return waited,
             }
@@ -303,6 +335,32 @@ impl Poll {
     }
 }
 
+/// Fills `events` with what the kernel has ready and with pending wakes. Returns how many they
+/// are.
+#[cfg(feature = "alloc")]
+fn report_pending<B: EventBuffer + ?Sized>(
+    epoll: BorrowedFd<'_>,
+    wakes: &QueueSide,
+    fairness: &mut Fairness,
+    events: &mut B,
+) -> Result<usize> {
+    // Call the kernel before taking the pending wakes, so that a failed call loses none.
+    let mut left = 0;
+    let mut count = sys::harvest(events, |room| {
+        left = room.len();
+        match left - wakes.reserved(left, fairness) {
+            0 if left != 0 => Ok(&mut []),
+            rest => sys::epoll_wait(epoll, &mut room[..rest], 0),
+        }
+    })?;
+    left -= count;
+    for (_, token) in wakes.take_pending(left, fairness).iter() {
+        sys::add_event(events, Event::new(sys::EPOLLIN, token));
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// The timeout as `epoll_wait` takes it, if it is one: anything negative would be
 /// without end, and a fraction cut off would be too early.
 #[inline]
@@ -311,6 +369,11 @@ fn whole_millis(timeout: Duration) -> Option<i32> {
     let (secs, nanos) = (timeout.as_secs(), timeout.subsec_nanos());
     let whole = secs <= MOST_SECONDS && nanos % 1_000_000 == 0;
     whole.then(|| secs as i32 * 1000 + (nanos / 1_000_000) as i32)
+}
+
+/// Whether the kernel has accepted the call, so that another one is no remedy.
+fn is_no_refusal(error: Error) -> bool {
+    matches!(error.errno(), Errno::EINTR | Errno::EBADF | Errno::EFAULT)
 }
 
 #[cold]
@@ -333,7 +396,8 @@ impl Registry {
     /// # Errors
     ///
     /// - `EEXIST`: registered already; [`reregister`](Self::reregister) it.
-    /// - `EPERM`: a regular file or a directory, which cannot be polled.
+    /// - `EPERM`: a file that cannot be polled: a regular file, a directory, `/dev/null` and
+    ///   other devices without a `poll` operation.
     /// - `EBADF`: opened with `O_PATH`.
     /// - `EINVAL`: the queue itself, or an [exclusive](Interest::exclusive)
     ///   interest with what excludes it.
@@ -429,8 +493,13 @@ impl Registry {
     pub fn try_clone(&self) -> Result<Self> {
         // Above the standard streams, where a descriptor may be looked for by number.
         let epoll = sys::fcntl_dupfd_cloexec(self.epoll.as_fd(), 3)?;
-        let gates = self.gates.clone();
-        Ok(Self { epoll, gates })
+        let wakes = self.wakes.clone();
+        Ok(Self { epoll, wakes })
+    }
+
+    /// What the queue shares with its wakers.
+    pub(crate) fn wakes(&self) -> &QueueSide {
+        &self.wakes
     }
 
     #[inline]
@@ -451,9 +520,9 @@ impl Registry {
         error.because(match error.errno() {
             Errno::EEXIST => Some("the source is registered already: reregister it"),
             Errno::ENOENT => Some("the source is not registered with this queue"),
-            Errno::EPERM => {
-                Some("a regular file or a directory is always ready and cannot be polled")
-            }
+            Errno::EPERM => Some(
+                "the file cannot be polled: a regular file, a directory or /dev/null is always ready",
+            ),
             Errno::EBADF => Some("the source's descriptor is closed, or was opened with O_PATH"),
             Errno::ELOOP => Some("queues watch each other in a circle, or nest too deep"),
             Errno::ENOSPC => {
@@ -484,6 +553,8 @@ fn event(token: Token, interest: Interest) -> Event {
     Event::new(interest.bits(), token.0 as u64)
 }
 
+/// With the feature `alloc`, taking the descriptor makes every later wake of this queue a `write`,
+/// for ever: other code may wait for it. See [`Waker`](crate::Waker#what-a-wake-costs).
 impl AsFd for Poll {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -491,6 +562,8 @@ impl AsFd for Poll {
     }
 }
 
+/// With the feature `alloc`, taking the descriptor makes every later wake of this queue a `write`,
+/// for ever: other code may wait for it. See [`Waker`](crate::Waker#what-a-wake-costs).
 impl AsRawFd for Poll {
     #[inline]
     fn as_raw_fd(&self) -> RawFd {
@@ -498,17 +571,37 @@ impl AsRawFd for Poll {
     }
 }
 
+/// With the feature `alloc`, taking the descriptor makes every later wake of this queue a `write`,
+/// for ever: other code may wait for it. See [`Waker`](crate::Waker#what-a-wake-costs).
 impl AsFd for Registry {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.gates.lend();
+        self.wakes.expose();
         self.epoll.as_fd()
     }
 }
 
+/// With the feature `alloc`, taking the descriptor makes every later wake of this queue a `write`,
+/// for ever: other code may wait for it. See [`Waker`](crate::Waker#what-a-wake-costs).
 impl AsRawFd for Registry {
     #[inline]
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
+    }
+}
+
+/// Shows the descriptor, without the effect that [`AsFd`] has on wakes.
+impl fmt::Debug for Poll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fd = self.registry.epoll.as_raw_fd();
+        f.debug_struct("Poll").field("fd", &fd).finish()
+    }
+}
+
+/// Shows the descriptor, without the effect that [`AsFd`] has on wakes.
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fd = self.epoll.as_raw_fd();
+        f.debug_struct("Registry").field("fd", &fd).finish()
     }
 }

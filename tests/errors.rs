@@ -29,23 +29,14 @@ fn register(source: &impl AsFd, interest: Interest) -> epore::Result<()> {
 }
 
 #[test]
-fn a_regular_file_is_always_ready() {
-    let file = File::open("/proc/self/exe").unwrap();
-    says(
-        register(&file, READABLE),
-        "epoll_ctl: EPERM (Operation not permitted): \
-         a regular file or a directory is always ready and cannot be polled",
-    );
-}
-
-#[test]
-fn a_directory_is_always_ready() {
-    let directory = File::open("/").unwrap();
-    says(
-        register(&directory, READABLE),
-        "epoll_ctl: EPERM (Operation not permitted): \
-         a regular file or a directory is always ready and cannot be polled",
-    );
+fn registering_what_cannot_be_polled_is_refused_with_the_reason() {
+    for path in ["/proc/self/exe", "/", "/dev/null", "/dev/zero"] {
+        says(
+            register(&File::open(path).unwrap(), READABLE),
+            "epoll_ctl: EPERM (Operation not permitted): the file cannot be polled: \
+             a regular file, a directory or /dev/null is always ready",
+        );
+    }
 }
 
 #[test]

@@ -321,6 +321,51 @@ fn forty_wakers_are_all_heard() {
 }
 
 #[test]
+fn dropping_one_of_sixteen_wakers_loses_no_wake_of_the_others() {
+    for dropped in 0..16 {
+        let mut queue = queue();
+        let mut wakers: Vec<_> = wakers::<16>(&queue).into_iter().collect();
+        awake(&wakers, &mut queue);
+        // In an awake queue, with all wakes pending, and after them.
+        wakers.iter().for_each(|waker| waker.wake().unwrap());
+        drop(wakers.remove(dropped));
+        let mut left: Vec<_> = (0..16).filter(|token| *token != dropped).collect();
+        expect_tokens(&mut queue, &left);
+        // In one that sleeps; and then all others are dropped but the first and the last.
+        for _ in 0..2 {
+            expect_silence(&mut queue);
+            wakers.iter().for_each(|waker| waker.wake().unwrap());
+            expect_tokens(&mut queue, &left);
+            wakers.drain(1..wakers.len() - 1);
+            left.drain(1..left.len() - 1);
+        }
+    }
+}
+
+#[test]
+fn debug_shows_the_descriptor_and_leaves_the_wakes_as_they_are() {
+    let mut queue = queue();
+    let registry = queue.registry().try_clone().unwrap();
+    let wakers = wakers::<1>(&queue);
+    awake(&wakers, &mut queue);
+    let shown = format!("{:?} {queue:?} {registry:?}", wakers[0]);
+    wakers[0].wake().unwrap();
+    // A wake of a queue whose descriptor was taken would be in the kernel.
+    let mut room = [MaybeUninit::uninit(); 4];
+    let before = sys::epoll_wait(queue.as_fd(), &mut room, 0).unwrap().len();
+    assert_eq!(before, 1, "taking the descriptor writes the pending wake");
+    let fds = [
+        wakers[0].as_raw_fd(),
+        queue.as_raw_fd(),
+        registry.as_raw_fd(),
+    ];
+    let [waker, poll, clone] = fds;
+    let expected =
+        format!("Waker {{ fd: {waker} }} Poll {{ fd: {poll} }} Registry {{ fd: {clone} }}");
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn a_waker_takes_a_wake_between_two_waits_along() {
     let mut queue = queue();
     let wakers = wakers::<2>(&queue);
@@ -331,7 +376,7 @@ fn a_waker_takes_a_wake_between_two_waits_along() {
 }
 
 #[test]
-fn whoever_waits_by_the_descriptor_hears_of_a_wake_before() {
+fn waiting_on_the_raw_descriptor_reports_earlier_wakes() {
     let mut queue = queue();
     let wakers = wakers::<3>(&queue);
     awake(&wakers, &mut queue);

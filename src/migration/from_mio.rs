@@ -98,7 +98,8 @@
 //! | `Event::is_readable`, `is_writable`, `is_priority`, `is_error`, `is_read_closed`, `is_write_closed` | [`is_readable`], [`is_writable`], [`is_priority`], [`is_error`], [`is_read_closed`], [`is_write_closed`] | The same bits. An event is `Copy`, and [`events`] shows what the kernel wrote. |
 //! | `Event::is_aio`, `is_lio` | none | They are always `false` on Linux. |
 //! | `Waker::new` | [`Waker::new`] | A queue may have several, each with a token of its own. mio allows one, and panics in debug builds at a second. |
-//! | `Waker::wake` | [`Waker::wake`] | In mio each is a `write`. Here, with the feature `alloc`, it needs no system call while one is on its way already or the queue's thread is awake; see [`Waker`] for when that holds. |
+//! | `Waker::wake` | [`Waker::wake`] | In mio each is a `write`. Here, with the feature `alloc`, it needs no system call while one is on its way already or the queue's thread is awake; see [`Waker`] for when that holds. Taking a descriptor of the queue, a registry or a waker (`AsFd`, `AsRawFd`) makes every later wake a `write`. |
+//! | `fork` | the same | In mio a wake crosses a `fork`. Here, with the feature `alloc`, it does not, in either direction, unless a descriptor of the queue or of a waker was taken before forking; see [`Waker`]. |
 //!
 //! # Sockets and pipes
 //!

@@ -96,8 +96,8 @@
 //! | `signal::signalfd4` | block | eight bytes are read | `signal::a_signal_of_another_set_is_left_to_others` |
 //! | `signal::signalfd4` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
 //! | `signal::read_signalfd` | block | at most 128 bytes are written, and any are valid | `signal::a_descriptor_that_is_no_signalfd_makes_no_signal` |
-//! | `shared::counted` | block | each owner is counted, and the last one frees the memory | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
-//! | `shared::drop` | block | this was the last owner | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
+//! | `arc::counted` | block | each owner is counted, and the last one frees the memory | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
+//! | `arc::drop` | block | this was the last owner | `waker::queues_registries_and_wakers_go_in_any_order_and_leave_nothing_open` |
 //! | `socket::socket` | block | the call takes no pointer | `abi::sockets_and_their_errors` |
 //! | `socket::socket` | block | the descriptor is new, and nobody else's | `descriptors::what_is_dropped_is_closed` |
 //! | `socket::socketpair` | block | two `int`s are written | `abi::a_pair_by_hand` |
@@ -122,7 +122,7 @@
 //! | `timerfd::timerfd_gettime` | block | all of it was, since the call succeeded | `abi::timerfd_tells_what_it_was_set_to` |
 //! | `vectored::readv` | block | each slice is a `struct iovec`, and no more is written than it says | `abi::slices_are_filled_and_sent_in_order` |
 //! | `vectored::sendmsg` | block | the same, read; and the `msghdr`, which names nothing else | `abi::slices_are_filled_and_sent_in_order` |
-//! | `word::compare_exchange` | block | aarch64: the word alone is read and written | `waker::no_wake_of_many_threads_is_lost` |
+//! | `atomic::compare_exchange` | block | aarch64: the word alone is read and written | `waker::no_wake_of_many_threads_is_lost` |
 
 use crate::Result;
 
@@ -140,6 +140,10 @@ macro_rules! call {
 }
 
 mod address;
+#[cfg(feature = "alloc")]
+mod arc;
+#[cfg(feature = "alloc")]
+mod atomic;
 mod epoll;
 mod eventfd;
 pub mod fd;
@@ -149,8 +153,6 @@ mod number;
 mod option;
 mod pipe;
 mod process;
-#[cfg(feature = "alloc")]
-mod shared;
 mod signal;
 mod socket;
 mod time;
@@ -160,6 +162,8 @@ mod vectored;
 mod word;
 
 pub use address::{AF_INET, AF_INET6, AF_UNIX, SUN_PATH, SockAddr};
+#[cfg(feature = "alloc")]
+pub(crate) use arc::{Arc, ArcCell};
 #[cfg(feature = "alloc")]
 pub(crate) use epoll::add_event;
 pub(crate) use epoll::harvest;
@@ -195,8 +199,6 @@ pub use process::{
     Siginfo, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WaitId, clone_execve, execve,
     pidfd_open, pidfd_send_signal, waitid,
 };
-#[cfg(feature = "alloc")]
-pub(crate) use shared::{Shared, Slot};
 pub use signal::{
     Disposition, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGABRT, SIGALRM,
     SIGBUS, SIGCHLD, SIGCONT, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGIO, SIGKILL, SIGPIPE, SIGPROF,
@@ -216,7 +218,7 @@ pub use timerfd::{
 };
 pub use vectored::{IoSlice, IoSliceMut, UIO_MAXIOV, readv, sendmsg};
 #[cfg(feature = "alloc")]
-pub(crate) use word::{Word, fence};
+pub(crate) use word::{AtomicWord, fence};
 
 use fd::{FromRawFd, OwnedFd, RawFd};
 

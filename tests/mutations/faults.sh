@@ -167,9 +167,9 @@ fault one-end-of-a-pair-left-open '!native' descriptors \
 fault destination-ignored '!native' 'abi udp unix' \
     src/sys/socket.rs 'dest_addr.map(SockAddr::as_bytes)' 'dest_addr.map(SockAddr::as_bytes).filter(|_| false)'
 fault full-waker-fails '!native' waker \
-    src/bell.rs 'Err(error) if error.is_would_block() => self.empty_and_add_one(),' ''
+    src/wake/fd.rs 'Err(error) if error.is_would_block() => self.reset_and_add_one(),' ''
 fault full-waker-mute '!native' waker \
-    src/bell.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
+    src/wake/fd.rs 'is_would_block() => self.reset_and_add_one()' 'is_would_block() => Ok(())'
 fault timer-zero-disarms '!native' timer \
     src/timer.rs 'after.max(Duration::from_nanos(1))' 'after'
 fault timer-never-repeats native timer \
@@ -201,32 +201,32 @@ fault trials-room-short-by-one '!native' differential \
 fault trials-read-closed '!native' differential \
     src/event.rs 'self.has(EPOLLHUP) || (self.has(EPOLLIN) && self.has(EPOLLRDHUP))' 'self.has(EPOLLHUP) || self.has(EPOLLRDHUP)'
 fault trials-full-waker-mute '!native' differential \
-    src/bell.rs 'is_would_block() => self.empty_and_add_one()' 'is_would_block() => Ok(())'
+    src/wake/fd.rs 'is_would_block() => self.reset_and_add_one()' 'is_would_block() => Ok(())'
 fault trials-deregister-forgives '!native' differential \
     src/poll.rs 'self.control(EPOLL_CTL_DEL, source.as_fd(), None)' 'self.control(EPOLL_CTL_DEL, source.as_fd(), None)
             .or_else(|error| if error.errno() == Errno::ENOENT { Ok(()) } else { Err(error) })'
 
 # For many threads at once.
 fault threads-level-waker '!native' concurrency \
-    src/bell.rs 'Interest::READABLE.edge()' 'Interest::READABLE'
+    src/wake/fd.rs 'Interest::READABLE.edge()' 'Interest::READABLE'
 fault threads-waker-of-one-wake '!native' concurrency \
-    src/bell.rs 'Interest::READABLE.edge()' 'Interest::READABLE.edge().oneshot()'
+    src/wake/fd.rs 'Interest::READABLE.edge()' 'Interest::READABLE.edge().oneshot()'
 fault threads-wake-saved '!native' concurrency \
-    src/bell.rs '        match self.add_one() {
-            Err(error) if error.is_would_block() => self.empty' '        static WAKES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+    src/wake/fd.rs '        match self.add_one() {
+            Err(error) if error.is_would_block() => self.reset' '        static WAKES: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
         if WAKES.fetch_add(1, core::sync::atomic::Ordering::Relaxed) % 1000 == 999 {
             return Ok(());
         }
         match self.add_one() {
-            Err(error) if error.is_would_block() => self.empty'
+            Err(error) if error.is_would_block() => self.reset'
 fault threads-stale-events '!native' concurrency \
     src/sys/epoll.rs '        self.clear();
         &mut self.room' '        &mut self.room' \
     src/sys/epoll.rs '        self.len = len;' '        self.len = self.len.max(len);'
 fault waker-leaks-half-way '!native' faults \
-    src/bell.rs 'registry.register(&bell, token, Interest::READABLE.edge())?;' \
-    'if let Err(error) = registry.register(&bell, token, Interest::READABLE.edge()) {
-            core::mem::forget(bell);
+    src/wake/fd.rs 'registry.register(&eventfd, token, Interest::READABLE.edge())?;' \
+    'if let Err(error) = registry.register(&eventfd, token, Interest::READABLE.edge()) {
+            core::mem::forget(eventfd);
             return Err(error);
         }'
 fault listener-leaks-half-way '!native' faults \
@@ -264,9 +264,9 @@ fault call-made-twice '!native' faults \
 fault few-events-at-a-time '!native' limits \
     src/sys/epoll.rs 'events.len().min(MAX_EVENTS)' 'events.len().min(4096)'
 fault waker-takes-two-descriptors '!native' limits \
-    src/bell.rs 'let bell = Self(sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?);' \
+    src/wake/fd.rs 'let eventfd = Self(sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?);' \
     'let spare = sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?;
-        let bell = Self(sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?);
+        let eventfd = Self(sys::eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)?);
         drop(spare);'
 fault demo-dies-of-a-signal '!native' demo_faults \
     src/demo/mod.rs 'Err(error) if !error.is_interrupted() => return' 'Err(error) => return'
@@ -284,22 +284,51 @@ fault demo-looks-where-it-is-alone '!native' demo_faults \
 fault demo-panics-without-a-timer '!native' demo_faults \
     src/demo/connection.rs 'let timer = Timer::new()?;' 'let timer = Timer::new().unwrap();'
 
-# For what a queue and its wakers tell each other.
-fault wake-looks-without-a-fence '!native' wakes \
-    src/wakes.rs '        fence();
-        if coming' '        if coming'
-fault wake-told-in-another-sleep '!native' wakes \
-    src/wakes.rs '0 => told.load() == state & PERIOD,' '0 => told.load() != NEVER,'
-fault wake-told-by-the-waker-before '!native' wakes \
-    src/wakes.rs '        self.told[place as usize].store(NEVER);
+# For what a queue and its wakers share.
+fault wake-without-a-fence '!native' wakes \
+    src/wake/state.rs '            fence();
+            if self.is_on_its_way' '            if self.is_on_its_way'
+fault wake-written-in-another-sleep '!native' wakes \
+    src/wake/state.rs '.load() == word & EPOCH_BITS,' '.load() != NEVER,'
+fault wake-written-by-the-waker-before '!native' wakes \
+    src/wake/state.rs '        self.written_in[slot as usize].store(NEVER);
 ' ''
-fault wake-asks-in-silence '!native' wakes \
-    src/wakes.rs '0 => state | ASKED' '0 => state'
-fault wake-noted-for-nobody '!native' waker \
-    src/gate.rs '_ = bell.ring();' ''
+fault wake-marks-nothing '!native' wakes \
+    src/wake/state.rs '0 => word | WAKING' '0 => word'
 fault wake-always-written '!native' faults \
-    src/wakes.rs '(!noted && !coming(state)).then_some' '(noted || !noted).then_some'
+    src/wake/state.rs 'word & AWAKE == 0 && !self.is_on_its_way(slot, word)' 'true'
+fault sleep-ends-without-a-fence '!native' wakes \
+    src/wake/state.rs 'queue was exposed during the wait, that thread has seen the word as it was before.
+        fence();' 'queue was exposed during the wait, that thread has seen the word as it was before.'
+fault pending-taken-without-a-fence '!native' wakes \
+    src/wake/state.rs '        fence();
+        taken' '        taken'
+fault exposed-without-a-fence '!native' wakes \
+    src/wake/state.rs 'for the threads that wait for the descriptor.
+        fence();' 'for the threads that wait for the descriptor.'
+fault exposed-during-a-wait '!native' wakes \
+    src/wake/state.rs 'word & !AWAKE | EXPOSED | WAKING' 'word & !AWAKE | EXPOSED'
+fault exposed-in-silence '!native' waker \
+    src/wake/shared.rs 'if eventfd.notify().is_ok()' 'if true'
+fault exposed-and-forgotten '!native' wakes \
+    src/wake/shared.rs 'if eventfd.notify().is_ok() {' 'let _ = eventfd.notify(); {'
+fault slot-reused-in-the-same-epoch '!native' wakes \
+    src/wake/state.rs 'next_epoch(word).unwrap_or(word) & !bit(slot)' 'word & !bit(slot)'
+fault slot-released-with-all-bits '!native' waker \
+    src/wake/state.rs 'next_epoch(word).unwrap_or(word) & !bit(slot)' 'next_epoch(word).unwrap_or(word) & !PENDING_BITS'
+fault slot-released-with-its-wake '!native' waker \
+    src/wake/state.rs 'next_epoch(word).unwrap_or(word) & !bit(slot)' 'next_epoch(word).unwrap_or(word)'
+fault waking-in-the-last-slot '!native' waker \
+    src/wake/state.rs 'const WAKING: u64 = AWAKE << 1;' 'const WAKING: u64 = AWAKE >> 1;'
+fault epoch-wraps '!native' wakes \
+    src/wake/state.rs 'word.checked_add(FIRST_EPOCH)' 'Some(word.wrapping_add(FIRST_EPOCH))'
+fault fence-too-weak '!native' wakes \
+    src/sys/word.rs 'Ordering::SeqCst' 'Ordering::AcqRel'
+fault word-relaxed '!native' wakes \
+    src/sys/word.rs '(Ordering::AcqRel, Ordering::Acquire)' '(Ordering::Relaxed, Ordering::Relaxed)'
+fault zero-timeout-falls-asleep '!native' faults \
+    src/poll.rs 'timeout != Some(Duration::ZERO)' 'true'
 fault wakers-share-a-token '!native' waker \
-    src/gate.rs 'place.token.store(token.0 as u64' 'place.token.store(0'
+    src/wake/state.rs 'self.tokens[slot as usize].store(token)' 'self.tokens[slot as usize].store(0)'
 fault wakers-not-in-turn '!native' waker \
-    src/gate.rs 'turn.place = (place + 1) % PLACES;' 'turn.place = 0;'
+    src/wake/shared.rs 'fairness.next_slot = (slot + 1) % SLOTS' 'fairness.next_slot = 0'

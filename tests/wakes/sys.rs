@@ -1,43 +1,14 @@
-//! As much of `epore::sys` as the wakes need.
+//! As much of the library's `sys` as the wakes need: its own source, over loom's atomics.
 
-use loom::sync::atomic::{self, AtomicU64, Ordering};
-
-pub(crate) fn fence() {
-    atomic::fence(Ordering::SeqCst);
+mod atomic {
+    //! In place of `src/sys/atomic.rs`.
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
-/// Orders what the library's own orders, and no more.
-#[derive(Debug)]
-pub(crate) struct Word(AtomicU64);
+#[path = "../../src/sys/arc.rs"]
+mod arc;
+#[path = "../../src/sys/word.rs"]
+mod word;
 
-impl Word {
-    pub(crate) fn new(value: u64) -> Self {
-        Self(AtomicU64::new(value))
-    }
-
-    pub(crate) fn load(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn store(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    pub(crate) fn update(&self, change: impl Fn(u64) -> u64) -> u64 {
-        let mut expected = self.load();
-        loop {
-            let found = self.compare_exchange(expected, change(expected));
-            if found == expected {
-                return found;
-            }
-            expected = found;
-        }
-    }
-
-    pub(crate) fn compare_exchange(&self, expected: u64, new: u64) -> u64 {
-        let (done, failed) = (Ordering::AcqRel, Ordering::Relaxed);
-        match self.0.compare_exchange(expected, new, done, failed) {
-            Ok(found) | Err(found) => found,
-        }
-    }
-}
+pub(crate) use arc::{Arc, ArcCell};
+pub(crate) use word::{AtomicWord, fence};
