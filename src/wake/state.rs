@@ -159,6 +159,7 @@ impl WakeState {
 
     /// A queue that is asleep and has only one epoch left.
     #[cfg(test)]
+    #[allow(dead_code, reason = "the models of tests/wakes use it")]
     pub(crate) fn near_the_last_epoch() -> Self {
         Self::in_epoch(EPOCH_BITS - FIRST_EPOCH)
     }
