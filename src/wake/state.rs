@@ -46,12 +46,12 @@
 //!           asleep: AWAKE with the next epoch     exposed: clear WAKING;     then fence
 //!
 //! expose():
-//! E1    word: clear AWAKE, set EXPOSED and WAKING;  fence
+//! E1    word: clear AWAKE, set EXPOSED, leave WAKING;  fence
 //! E2    for each pending bit: write to the eventfd of the slot, then clear the bit
 //!
 //! release(slot):
 //! R1    word: clear bit(slot), next epoch
-//! R2    written_in[slot] = NEVER;  the slot is free
+//! R2    the slot is free
 //! ```
 //!
 //! Every change of the word is one compare-exchange (acquire and release), so they all have one
@@ -68,7 +68,8 @@
 //!    the load in W1 sees the changed word, in which the wake is no longer on its way.
 //! 3. *Exposing counts as such a change* (E1), and a thread that only loads cannot tell who made
 //!    it. E1 has a fence for the threads that get the descriptor from it. The poller, which may be
-//!    in a wait that began before, has its own: E1 leaves WAKING set, so that P5 fences once more.
+//!    in a wait that began before, has its own: E1 leaves the WAKING of a wake that has written, so
+//!    that P5 fences once more.
 //! 4. *No wake depends on a thread that was held up.* W4 comes after the write. A thread that is
 //!    stopped between W2 and W3, or whose write fails, keeps no other wake from writing.
 //! 5. *What one sleep has noted means nothing in the next.* Each P5 and R1 begins a new epoch, and
@@ -199,8 +200,7 @@ impl WakeState {
         if next_epoch(before).is_none() {
             return;
         }
-        // R2. Releases both to the next claim of the slot.
-        self.written_in[slot as usize].store(NEVER);
+        // R2. `written_in` keeps an epoch that has passed, so it means nothing to the next waker.
         self.claimed.update(|claimed| claimed & !bit(slot));
     }
 
@@ -330,7 +330,7 @@ impl WakeState {
     /// [`clear_pending`](Self::clear_pending) called.
     pub(crate) fn expose(&self) -> impl Iterator<Item = u32> {
         let word = self.word.update(|word| match word & EXPOSED {
-            0 => word & !AWAKE | EXPOSED | WAKING,
+            0 => word & !AWAKE | EXPOSED,
             _ => word,
         });
         // Pairs with the fence in `begin_wake`, for the threads that wait for the descriptor.

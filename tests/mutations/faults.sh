@@ -81,13 +81,13 @@ fault overflow-negative '!native' timeouts \
     src/poll.rs 'secs <= MOST_SECONDS' 'secs <= u64::MAX - MOST_SECONDS' \
     src/poll.rs 'secs as i32 * 1000 +' '(secs as i32).wrapping_mul(1000) +'
 fault long-timeout-cut-short '!native' timeouts \
-    src/poll.rs '                None => self.wait_precisely(events, timeout, mask)?' \
-    '                None if timeout.as_secs() > 1_000_000 => self.wait(events, 1, mask)?,
-                None => self.wait_precisely(events, timeout, mask)?'
+    src/poll.rs '            None => self.wait_precisely(' \
+    '            None if timeout.is_some_and(|it| it.as_secs() > 1_000_000) => self.wait(events, 1, mask)?,
+            None => self.wait_precisely('
 fault fall-back-forgotten native timeouts \
-    src/poll.rs 'self.whole_milliseconds = true' 'self.whole_milliseconds = false'
+    src/poll.rs 'self.whole_milliseconds = waited.is_ok()' 'self.whole_milliseconds = false'
 fault no-fall-back '!native' timeouts \
-    src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOTTY'
+    src/poll.rs 'Errno::EINTR | Errno::EBADF' 'Errno::EINTR | Errno::ENOSYS | Errno::EBADF'
 fault interruption-swallowed '!native' poll \
     src/poll.rs '        self.harvest(events, |epoll, room| match mask {
             None => sys::epoll_wait(epoll, room, millis),
@@ -250,9 +250,9 @@ fault wrong-call-in-the-error '!native' faults \
 fault interrupted-connect-fails '!native' faults \
     src/net/tcp.rs 'Errno::EINPROGRESS | Errno::EINTR' 'Errno::EINPROGRESS'
 fault no-fall-back-for-eperm '!native' faults \
-    src/poll.rs 'Errno::ENOSYS | Errno::EPERM' 'Errno::ENOSYS'
+    src/poll.rs 'Errno::EINTR | Errno::EBADF' 'Errno::EINTR | Errno::EPERM | Errno::EBADF'
 fault any-errno-falls-back '!native' faults \
-    src/poll.rs 'matches!(error.errno(), Errno::ENOSYS | Errno::EPERM)' 'error.errno() != Errno::EINTR'
+    src/poll.rs 'Errno::EINTR | Errno::EBADF | Errno::EFAULT' 'Errno::EINTR'
 fault one-call-more-than-listed '!native' faults \
     src/sys/number.rs '    write                   3           1       64' \
     '    write                   3           1       64
@@ -290,9 +290,6 @@ fault wake-without-a-fence '!native' wakes \
             if self.is_on_its_way' '            if self.is_on_its_way'
 fault wake-written-in-another-sleep '!native' wakes \
     src/wake/state.rs '.load() == word & EPOCH_BITS,' '.load() != NEVER,'
-fault wake-written-by-the-waker-before '!native' wakes \
-    src/wake/state.rs '        self.written_in[slot as usize].store(NEVER);
-' ''
 fault wake-marks-nothing '!native' wakes \
     src/wake/state.rs '0 => word | WAKING' '0 => word'
 fault wake-always-written '!native' faults \
@@ -307,7 +304,7 @@ fault exposed-without-a-fence '!native' wakes \
     src/wake/state.rs 'for the threads that wait for the descriptor.
         fence();' 'for the threads that wait for the descriptor.'
 fault exposed-during-a-wait '!native' wakes \
-    src/wake/state.rs 'word & !AWAKE | EXPOSED | WAKING' 'word & !AWAKE | EXPOSED'
+    src/wake/state.rs 'word & !AWAKE | EXPOSED,' 'word & !(AWAKE | WAKING) | EXPOSED,'
 fault exposed-in-silence '!native' waker \
     src/wake/shared.rs 'if eventfd.notify().is_ok()' 'if true'
 fault exposed-and-forgotten '!native' wakes \

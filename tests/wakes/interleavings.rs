@@ -371,9 +371,8 @@ fn a_pending_wake_whose_write_fails_is_reported_by_the_next_poll() {
     });
 }
 
-/// A waker is woken and dropped, and another one, of token 2, has its slot.
+/// Drops a waker whose wake is pending, and makes another one in its slot, of token 2.
 fn succeed(shared: &Shared, woken: Waker) -> Waker {
-    woken.wake().unwrap();
     drop(woken);
     shared.waker(2)
 }
@@ -384,6 +383,7 @@ fn a_waker_that_was_not_woken_is_not_reported_for_the_one_before() {
         explore(2, move || {
             let (mut poller, first) = Poller::awake();
             let woken = poller.shared.waker(1);
+            woken.wake().unwrap();
             let thread = poller.spawn(move |shared| {
                 let successor = succeed(shared, woken);
                 first.wake().unwrap();
@@ -405,6 +405,7 @@ fn a_waker_is_reported_after_a_wake_if_its_slot_was_used_before() {
         explore(2, move || {
             let (mut poller, _first) = Poller::awake();
             let woken = poller.shared.waker(1);
+            woken.wake().unwrap();
             let thread = poller.spawn(move |shared| {
                 let successor = succeed(shared, woken);
                 successor.wake().unwrap();
