@@ -28,7 +28,7 @@
 //!
 //! ```text
 //! wake(slot):
-//! W1    w = word;  if on_its_way(slot, w) { fence;  if on_its_way(slot, word) return }
+//! W1    fence;  if on_its_way(slot, word):  return
 //! W2    w = word, and in the same step:  awake: set bit(slot)   asleep: set WAKING
 //!       if w was awake, or on_its_way(slot, w):  return
 //! W3    write to the eventfd of the slot
@@ -209,15 +209,12 @@ impl WakeState {
     #[inline]
     pub(crate) fn begin_wake(&self, slot: u32) -> Option<Epoch> {
         // W1. A wake whose event is on its way only loads the word, so many threads can wake at
-        // once without contending for its cache line. The first load only spares the fence.
+        // once without contending for its cache line. Pairs with the fences in `take_pending`,
+        // `begin_epoch` and `expose`: either they come later, and their thread sees what this
+        // one did before; or this load sees what they have changed.
+        fence();
         if self.is_on_its_way(slot, self.word.load()) {
-            // Pairs with the fences in `take_pending`, `begin_epoch` and `expose`: either they
-            // come later, and their thread sees what this one did before; or this load sees
-            // what they have changed.
-            fence();
-            if self.is_on_its_way(slot, self.word.load()) {
-                return None;
-            }
+            return None;
         }
         // W2. Pairs with P2, which sees the bit, or makes this see the queue asleep; and with P5,
         // which sees WAKING if it has got the event of this wake.

@@ -286,8 +286,8 @@ fault demo-panics-without-a-timer '!native' demo_faults \
 
 # For what a queue and its wakers share.
 fault wake-without-a-fence '!native' wakes \
-    src/wake/state.rs '            fence();
-            if self.is_on_its_way' '            if self.is_on_its_way'
+    src/wake/state.rs '        fence();
+        if self.is_on_its_way' '        if self.is_on_its_way'
 fault wake-written-in-another-sleep '!native' wakes \
     src/wake/state.rs '.load() == word & EPOCH_BITS,' '.load() != NEVER,'
 fault wake-marks-nothing '!native' wakes \
