@@ -20,7 +20,7 @@
 //! # What is not
 //!
 //! - More than three threads beside the one that polls, and more than the preemptions that each
-//!   model names. `tests/it/concurrency.rs` runs more threads on the processor at hand.
+//!   model names. `tests/concurrency.rs` runs more threads on the processor at hand.
 //! - `Poll::poll` and `Waker` themselves: [`Poller::poll`] follows `src/poll.rs`.
 //! - The instructions of aarch64 in `src/sys/atomic.rs`, which acquire and release whatever the
 //!   orders say.
