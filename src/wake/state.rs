@@ -236,10 +236,13 @@ impl WakeState {
     /// Whether an event that the poller has not got yet will report a wake of this slot.
     #[inline]
     fn is_on_its_way(&self, slot: u32, word: u64) -> bool {
-        match word & (AWAKE | EXPOSED) {
-            0 => self.written_in[slot as usize].load() == word & EPOCH_BITS,
-            AWAKE => word & bit(slot) != 0,
-            _ => false,
+        let is_asleep = word & (AWAKE | EXPOSED) == 0;
+        if is_asleep {
+            self.written_in[slot as usize].load() == word & EPOCH_BITS
+        } else {
+            // In an exposed queue AWAKE is clear, and no wake is on its way.
+            let pending = AWAKE | bit(slot);
+            word & pending == pending
         }
     }
 

@@ -18,7 +18,7 @@ const BOUNDS: [(&str, f64); 9] = [
     (MANY, 45.0 + 63.0 * 6.0),
     (REREGISTER, 20.0),
     (CHURN, 35.0),
-    (WAKE, 24.0),
+    (WAKE, 20.0),
 ];
 
 fn main() -> ExitCode {
