@@ -295,11 +295,12 @@ impl Poll {
             });
             match waited {
                 Err(error) if is_no_refusal(error) => return Err(error),
-                // The call is missing, or a filter refuses it, with whichever errno. If it was
-                // something else, the wait below has the same error.
+                // The call is missing, or a filter refuses it, with whichever errno. `EINVAL` may
+                // also be that of an empty buffer; then the wait below returns it as well.
                 Err(_) => {
                     let waited = self.wait_rounded_up(events, timeout, mask);
-                    self.whole_milliseconds = waited.is_ok();
+                    let has_no_room = waited.is_err_and(|error| error.errno() == Errno::EINVAL);
+                    self.whole_milliseconds = !has_no_room;
                     return waited;
                 }
                 waited => return waited,

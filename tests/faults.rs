@@ -4,7 +4,7 @@
 mod common;
 
 use common::fault::{Call, Faults, Plan, with_faults};
-use common::kernel::{self, SIGALRM};
+use common::kernel::{self, PWAIT2_REFUSALS, SIGALRM};
 use common::path::Fresh;
 use common::queue::{
     AT_ONCE, DEADLINE, Watchdog, expect_silence, expect_tokens, look, poll, queue, watching,
@@ -242,7 +242,7 @@ impl Site {
         // Nobody could do anything about it.
         self.name.starts_with("drop of")
             || (self.forgives.iter()).any(|(at, errnos)| {
-                let any_but_its_own = *errnos == NOT_ALLOWED && unlisted().contains(&errno);
+                let any_but_its_own = *errnos == PWAIT2_REFUSALS && unlisted().contains(&errno);
                 *at == place && (errnos.is_empty() || errnos.contains(&errno) || any_but_its_own)
             })
     }
@@ -251,15 +251,6 @@ impl Site {
 /// Whichever it is.
 const ANY: &[Errno] = &[];
 const NONE_THERE: &[Errno] = &[Errno::EAGAIN];
-/// What a missing or refused `epoll_pwait2` returns: anything but an errno of the wait itself.
-const NOT_ALLOWED: &[Errno] = &[
-    Errno::ENOSYS,
-    Errno::EPERM,
-    Errno::EACCES,
-    Errno::EINVAL,
-    Errno::EOPNOTSUPP,
-    Errno::EUCLEAN,
-];
 const GOES_ON: &[Errno] = &[Errno::EINPROGRESS, Errno::EINTR];
 
 const SITES: &[Site] = &[
@@ -325,11 +316,11 @@ const SITES: &[Site] = &[
     site("Poll::poll for a fraction", &["epoll_pwait2"], |faults| {
         waits(faults, FRACTION)
     })
-    .forgives(&[(0, NOT_ALLOWED)]),
+    .forgives(&[(0, PWAIT2_REFUSALS)]),
     site("Poll::poll for months", &["epoll_pwait2"], |faults| {
         waits(faults, Some(Duration::from_secs(1 << 40)))
     })
-    .forgives(&[(0, NOT_ALLOWED)]),
+    .forgives(&[(0, PWAIT2_REFUSALS)]),
     site(
         "Poll::poll for a fraction, later",
         &["epoll_pwait2"],
@@ -341,7 +332,7 @@ const SITES: &[Site] = &[
             waits_with(&mut queue, faults, FRACTION)
         },
     )
-    .forgives(&[(0, NOT_ALLOWED)]),
+    .forgives(&[(0, PWAIT2_REFUSALS)]),
     site("Poll::poll_with_mask", &["epoll_pwait"], |faults| {
         let mut queue = queue();
         waits_by(&mut queue, faults, |queue, events| {
@@ -358,7 +349,7 @@ const SITES: &[Site] = &[
             })
         },
     )
-    .forgives(&[(0, NOT_ALLOWED)]),
+    .forgives(&[(0, PWAIT2_REFUSALS)]),
     site("Poll::poll of a Vec", &[WAIT], |faults| {
         let source = ready();
         let mut queue = watching(&source, READABLE);
@@ -2278,7 +2269,7 @@ fn has_fallen_back(queue: &mut Poll, faults: &Faults) {
 fn pwait2_refused_at_the_first_call_or_a_later_one_is_never_asked_for_again() {
     kernel::alone(|| {
         alone_with_faults("epoll_pwait2 refused later", |faults| {
-            for &errno in NOT_ALLOWED {
+            for &errno in PWAIT2_REFUSALS {
                 for healthy in [0, 1, 50] {
                     let mut queue = queue();
                     for _ in 0..healthy {
@@ -2297,6 +2288,26 @@ fn pwait2_refused_at_the_first_call_or_a_later_one_is_never_asked_for_again() {
                     faults.plan(Plan::default());
                     has_fallen_back(&mut queue, faults);
                 }
+            }
+        });
+    });
+}
+
+#[test]
+fn pwait2_is_not_asked_for_again_after_an_interruption_either() {
+    kernel::alone(|| {
+        alone_with_faults("epoll_pwait2 refused, and a signal", |faults| {
+            for &errno in PWAIT2_REFUSALS {
+                let mut queue = queue();
+                faults.plan(Plan {
+                    places: BTreeMap::from([(0, errno), (1, Errno::EINTR)]),
+                    later: None,
+                });
+                let waited = faults.during(|| queue.poll(&mut Events::<1>::new(), FRACTION));
+                assert!(waited.unwrap_err().is_interrupted(), "{errno:?}");
+                assert_eq!(names(&faults.calls()), ["epoll_pwait2", WAIT]);
+                faults.plan(Plan::default());
+                has_fallen_back(&mut queue, faults);
             }
         });
     });

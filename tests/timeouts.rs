@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::kernel;
+use common::kernel::{self, PWAIT2_REFUSALS};
 use common::queue::{
     AT_ONCE, Blocking, DEADLINE, Watchdog, expect_tokens, poll, queue as new_queue,
 };
@@ -192,26 +192,16 @@ fn an_event_ends_any_timeout() {
     }
 }
 
-/// What a kernel without the call returns, and filters that refuse it.
-const REFUSALS: [Errno; 6] = [
-    Errno::ENOSYS,
-    Errno::EPERM,
-    Errno::EACCES,
-    Errno::EINVAL,
-    Errno::EOPNOTSUPP,
-    Errno::EUCLEAN,
-];
-
 #[test]
 fn without_pwait2_a_timeout_is_never_early() {
-    for errno in REFUSALS {
+    for &errno in PWAIT2_REFUSALS {
         refused_with(errno, never_early);
     }
 }
 
 #[test]
 fn without_pwait2_a_fraction_is_rounded_up() {
-    for errno in REFUSALS {
+    for &errno in PWAIT2_REFUSALS {
         refused_with(errno, |queue| {
             for (nanos, least) in [(1, 1), (100_000, 1), (1_000_001, 2), (1_999_999, 2)] {
                 let elapsed = wait(queue, Duration::from_nanos(nanos));
@@ -278,7 +268,7 @@ fn tell_tale() -> bool {
 
 #[test]
 fn a_queue_that_was_refused_pwait2_does_not_ask_again() {
-    for errno in REFUSALS {
+    for &errno in PWAIT2_REFUSALS {
         refused_with(errno, |queue| {
             let fraction = Duration::from_micros(10);
             wait(queue, fraction);

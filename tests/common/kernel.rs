@@ -25,6 +25,17 @@ pub const SIGSTOP: i32 = 19;
 const O_NONBLOCK: usize = 0o4000;
 const O_CLOEXEC: usize = 0o2000000;
 
+/// What `epoll_pwait2` returns where it is missing or refused by a filter: any errno that is
+/// not the wait's own. `EINVAL` is also that of an empty buffer.
+pub const PWAIT2_REFUSALS: &[Errno] = &[
+    Errno::ENOSYS,
+    Errno::EPERM,
+    Errno::EACCES,
+    Errno::EINVAL,
+    Errno::EOPNOTSUPP,
+    Errno::EUCLEAN,
+];
+
 /// In the environment of a process that runs a single test.
 const ALONE: &str = "EPORE_TEST_ALONE";
 

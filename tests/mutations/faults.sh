@@ -85,7 +85,7 @@ fault long-timeout-cut-short '!native' timeouts \
     '            None if timeout.is_some_and(|it| it.as_secs() > 1_000_000) => self.wait(events, 1, mask)?,
             None => self.wait_precisely('
 fault fall-back-forgotten native timeouts \
-    src/poll.rs 'self.whole_milliseconds = waited.is_ok()' 'self.whole_milliseconds = false'
+    src/poll.rs 'self.whole_milliseconds = !has_no_room' 'self.whole_milliseconds = false'
 fault no-fall-back '!native' timeouts \
     src/poll.rs 'Errno::EINTR | Errno::EBADF' 'Errno::EINTR | Errno::ENOSYS | Errno::EBADF'
 fault interruption-swallowed '!native' poll \
@@ -289,7 +289,7 @@ fault wake-without-a-fence '!native' wakes \
     src/wake/state.rs '        fence();
         if self.is_on_its_way' '        if self.is_on_its_way'
 fault wake-written-in-another-sleep '!native' wakes \
-    src/wake/state.rs '.load() == word & EPOCH_BITS,' '.load() != NEVER,'
+    src/wake/state.rs '.load() == word & EPOCH_BITS' '.load() != NEVER'
 fault wake-marks-nothing '!native' wakes \
     src/wake/state.rs '0 => word | WAKING' '0 => word'
 fault wake-always-written '!native' faults \
