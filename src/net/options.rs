@@ -80,9 +80,9 @@ impl BindOptions {
         self
     }
 
-    /// Lets several UDP sockets have the same address if each sets this option, whoever
-    /// owns them, as multicast DNS needs it: each of them receives every multicast
-    /// datagram. A unicast datagram goes to one of them, usually the one bound last.
+    /// Lets several UDP sockets, of any users, have the same address if each sets this
+    /// option, as multicast DNS needs it: each of them receives every multicast datagram.
+    /// A unicast datagram goes to one of them, usually the one bound last.
     ///
     /// A TCP listener always sets this option, and its address stays its own.
     ///

@@ -131,7 +131,7 @@ impl SockAddr {
     /// replaces the length by that of the address.
     #[inline]
     pub(super) fn receive<T>(
-        call: impl FnOnce(*mut MaybeUninit<u8>, &mut u32) -> Result<T>,
+        call: impl FnOnce(*mut MaybeUninit<u8>, *mut u32) -> Result<T>,
     ) -> Result<(T, Self)> {
         let mut addr = Self::EMPTY;
         let mut len = STORAGE as u32;

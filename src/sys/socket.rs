@@ -130,7 +130,6 @@ pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<()> {
 #[inline]
 pub fn accept4(fd: BorrowedFd<'_>, flags: i32) -> Result<(OwnedFd, SockAddr)> {
     let (ret, addr) = SockAddr::receive(|addr, len| {
-        let len = ptr::from_mut(len);
         // SAFETY: the kernel reads `len`, writes at most that many bytes from
         // `addr` on, and writes `len`, all before it returns.
         unsafe { call!(accept4, fd.as_raw_fd(), addr, len, flags) }
@@ -177,7 +176,6 @@ pub fn connect(fd: BorrowedFd<'_>, addr: &SockAddr) -> Result<()> {
 /// - `ENOBUFS`: the kernel has no memory for it.
 pub fn getsockname(fd: BorrowedFd<'_>) -> Result<SockAddr> {
     let (_, addr) = SockAddr::receive(|addr, len| {
-        let len = ptr::from_mut(len);
         // SAFETY: as in `accept4`.
         unsafe { call!(getsockname, fd.as_raw_fd(), addr, len) }
     })?;
@@ -195,7 +193,6 @@ pub fn getsockname(fd: BorrowedFd<'_>) -> Result<SockAddr> {
 /// - `ENOBUFS`: the kernel has no memory for it.
 pub fn getpeername(fd: BorrowedFd<'_>) -> Result<SockAddr> {
     let (_, addr) = SockAddr::receive(|addr, len| {
-        let len = ptr::from_mut(len);
         // SAFETY: as in `accept4`.
         unsafe { call!(getpeername, fd.as_raw_fd(), addr, len) }
     })?;
@@ -266,7 +263,6 @@ pub fn sendto(
 pub fn recvfrom(fd: BorrowedFd<'_>, buf: &mut [u8], flags: i32) -> Result<(usize, SockAddr)> {
     let (start, count) = (buf.as_mut_ptr(), buf.len());
     SockAddr::receive(|addr, len| {
-        let len = ptr::from_mut(len);
         // SAFETY: before it returns, the kernel writes at most `count` bytes, all
         // inside `buf`; and it reads `len`, writes at most that many bytes from
         // `addr` on, and writes `len`.
