@@ -7,7 +7,8 @@ use common::queue::{expect_event, watching};
 use common::tcp;
 use epore::fd::{AsFd, AsRawFd};
 use epore::net::{BindOptions, TcpListener, TcpStream, UdpSocket};
-use epore::{Errno, Interest, sys};
+use epore::{Errno, Interest, Result, sys};
+use std::fmt::Debug;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use syscalls::{Sysno, syscall};
 
@@ -213,16 +214,37 @@ fn loopback() -> u32 {
     index.trim().parse().expect("an index")
 }
 
+/// Whether an option, of which this is the value at first, can be read. An emulator may not know
+/// how, and may not know how to set it either.
+fn starts_as<T: PartialEq + Debug>(option: &str, read: Result<T>, expected: T) -> bool {
+    match read {
+        Err(error) if common::is_emulated() && error.errno() == Errno::ENOPROTOOPT => {
+            common::left_out(&format!("reading {option}"), error);
+            false
+        }
+        read => {
+            assert_eq!(read.unwrap(), expected, "{option}");
+            true
+        }
+    }
+}
+
 #[test]
 fn multicast_options_reach_the_kernel() {
     let socket = UdpSocket::bind(tcp::V4).unwrap();
     let raw = |option| raw_option(&socket, sys::IPPROTO_IP, option);
-    assert_eq!(socket.multicast_if_v4().unwrap(), Ipv4Addr::UNSPECIFIED);
+    let can_read_back = starts_as(
+        "IP_MULTICAST_IF",
+        socket.multicast_if_v4(),
+        Ipv4Addr::UNSPECIFIED,
+    );
     for interface in [LOCALHOST, Ipv4Addr::UNSPECIFIED] {
         socket.set_multicast_if_v4(&interface).unwrap();
-        let octets = raw(sys::IP_MULTICAST_IF).to_ne_bytes();
-        assert_eq!(octets, interface.octets());
-        assert_eq!(socket.multicast_if_v4().unwrap(), interface);
+        if can_read_back {
+            let octets = raw(sys::IP_MULTICAST_IF).to_ne_bytes();
+            assert_eq!(octets, interface.octets());
+            assert_eq!(socket.multicast_if_v4().unwrap(), interface);
+        }
     }
     let nowhere = Ipv4Addr::new(192, 0, 2, 1);
     let error = socket.set_multicast_if_v4(&nowhere).unwrap_err();
@@ -254,15 +276,16 @@ fn multicast_options_reach_the_kernel() {
         let error = socket.set_multicast_hops_v6(wrong).unwrap_err();
         assert_eq!(error.errno(), Errno::EINVAL, "{wrong}");
     }
-    assert_eq!(socket.multicast_if_v6().unwrap(), 0);
-    for index in [loopback(), 0] {
-        socket.set_multicast_if_v6(index).unwrap();
-        assert_eq!(raw(sys::IPV6_MULTICAST_IF), index as i32);
-        assert_eq!(socket.multicast_if_v6().unwrap(), index);
-    }
-    for wrong in [0x7fff_fff0, u32::MAX] {
-        let error = socket.set_multicast_if_v6(wrong).unwrap_err();
-        assert_eq!(error.errno(), Errno::ENODEV, "{wrong}");
+    if starts_as("IPV6_MULTICAST_IF", socket.multicast_if_v6(), 0) {
+        for index in [loopback(), 0] {
+            socket.set_multicast_if_v6(index).unwrap();
+            assert_eq!(raw(sys::IPV6_MULTICAST_IF), index as i32);
+            assert_eq!(socket.multicast_if_v6().unwrap(), index);
+        }
+        for wrong in [0x7fff_fff0, u32::MAX] {
+            let error = socket.set_multicast_if_v6(wrong).unwrap_err();
+            assert_eq!(error.errno(), Errno::ENODEV, "{wrong}");
+        }
     }
     // Over IPv4, too, a dual-stack socket has multicast options.
     socket.set_multicast_ttl_v4(5).unwrap();
