@@ -33,7 +33,7 @@
 //! pointer that a call gets is valid until the call returns, and no call but `close`
 //! and those that open touches a descriptor it does not borrow. (`execve` closes those
 //! that were opened to be closed then, and the program with them.) In detail, with the
-//! test that would notice (`abi::` is `tests/abi.rs`, and so on; a test of the
+//! test that would notice (`abi::` is `tests/it/abi.rs` or `tests/nested/abi.rs`; a test of the
 //! repository keeps this table and the source the same):
 //!
 //! | where | | what has to hold | noticed by |

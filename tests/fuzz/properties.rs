@@ -1,5 +1,5 @@
 //! What holds of the demo's parsers, whatever bytes they get. The fuzz targets look
-//! for bytes of which it does not, and `tests/fuzz.rs` shows it of the corpus.
+//! for bytes of which it does not, and `tests/it/fuzz.rs` shows it of the corpus.
 //!
 //! A long run, from the root of the repository, with cargo-fuzz (the variable lets a
 //! stable compiler do it; new finds go to the first folder):
@@ -12,15 +12,15 @@
 
 #[allow(dead_code)]
 #[path = "../../src/demo/request.rs"]
-mod request;
+pub mod request;
 #[allow(dead_code)]
 #[path = "../../src/demo/response.rs"]
-mod response;
+pub mod response;
 #[path = "../../src/demo/scan.rs"]
-mod scan;
+pub mod scan;
 #[allow(dead_code)]
 #[path = "../../src/demo/status.rs"]
-mod status;
+pub mod status;
 
 use request::{MAX_HEAD, parse, route, unescape};
 use response::{Fault, Response};
