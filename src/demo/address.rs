@@ -1,9 +1,7 @@
 //! Addresses as people write them.
 
-use super::scan;
 use super::text::{Draft, Text};
-use core::mem;
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Longer than any address.
 pub const ROOM: usize = 80;
@@ -11,71 +9,33 @@ pub const ROOM: usize = 80;
 /// Reads `ADDR:PORT`, where an IPv6 address stands in brackets and `localhost` for
 /// 127.0.0.1.
 ///
-/// `core` parses addresses too, in four times the space.
-pub fn parse(text: &str) -> Option<SocketAddr> {
-    let text = text.as_bytes();
-    let colon = text.iter().rposition(|byte| *byte == b':')?;
-    let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
-    let port = u16::try_from(scan::number(port, 10)?).ok()?;
-    Some(match host {
-        b"localhost" => (Ipv4Addr::LOCALHOST, port).into(),
-        [b'[', address @ .., b']'] => (parse_ipv6(address)?, port).into(),
-        address => (parse_ipv4(address)?, port).into(),
-    })
-}
-
-fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
-    let mut rest = Some(text);
-    for octet in &mut octets {
-        let (number, after) = scan::split(rest?, b'.');
-        // Some read an octet with a zero in front as octal.
-        if number.len() > 1 && number.starts_with(b"0") {
-            return None;
-        }
-        *octet = u8::try_from(scan::number(number, 10)?).ok()?;
-        rest = after;
-    }
-    rest.is_none().then_some(octets.into())
-}
-
-fn parse_ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    let mut groups = [0; 8];
-    let mut length = 0;
-    // Where `::` stands for as many zeros as are missing.
-    let mut gap = None;
-    let mut rest = Some(text);
-    if let Some(after) = text.strip_prefix(b"::") {
-        gap = Some(0);
-        rest = (!after.is_empty()).then_some(after);
-    }
-    while let Some(text) = rest {
-        let (group, after) = scan::split(text, b':');
-        if group.is_empty() || group.len() > 4 {
-            return None;
-        }
-        *groups.get_mut(length)? = u16::try_from(scan::number(group, 16)?).ok()?;
-        length += 1;
-        rest = after;
-        if let Some(after) = after.and_then(|after| after.strip_prefix(b":")) {
-            if gap.replace(length).is_some() {
-                return None;
+/// # Errors
+///
+/// What is wrong with it.
+pub fn parse(text: &str) -> Result<SocketAddr, &'static str> {
+    let (host, port) = text.rsplit_once(':').ok_or("there is no :PORT")?;
+    let has_digits_only = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse::<u16>().ok().filter(|_| has_digits_only);
+    let port = port.ok_or("the port is not a number from 0 to 65535")?;
+    let ip = match host {
+        "localhost" => Ipv4Addr::LOCALHOST.into(),
+        _ => match host.strip_prefix('[') {
+            Some(rest) => {
+                parse_in_brackets(rest).ok_or("what is in brackets is not an IPv6 address")?
             }
-            rest = (!after.is_empty()).then_some(after);
-        }
-    }
-    if let Some(gap) = gap {
-        // At least one group is missing. What stands behind the gap belongs to the end.
-        let missing = groups
-            .len()
-            .checked_sub(length)
-            .filter(|missing| *missing > 0)?;
-        for at in (gap..length).rev() {
-            *groups.get_mut(at + missing)? = mem::take(groups.get_mut(at)?);
-        }
-        length = groups.len();
-    }
-    (length == groups.len()).then_some(groups.into())
+            None if host.contains(':') => return Err("an IPv6 address stands in brackets"),
+            None => IpAddr::V4(host.parse().map_err(
+                |_| "the host is not an IPv4 address, an IPv6 address in brackets, or localhost",
+            )?),
+        },
+    };
+    Ok(SocketAddr::new(ip, port))
+}
+
+/// Reads an IPv6 address and the bracket that ends it.
+fn parse_in_brackets(text: &str) -> Option<IpAddr> {
+    let address: Ipv6Addr = text.strip_suffix(']')?.parse().ok()?;
+    Some(address.into())
 }
 
 /// Writes it as [`parse`] reads it.

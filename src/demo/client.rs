@@ -15,11 +15,12 @@ use epore::{Event, Interest, Registry, Token};
 
 const REQUESTS: usize = 5;
 
-/// How long nothing at all may come from the server.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
 pub struct Client {
     address: SocketAddr,
+    /// What `Host` is, unless it is the address.
+    host: Option<&'static str>,
+    /// How long the server may be silent.
+    patience: Duration,
     started: Duration,
     /// With the tokens 1, 2 and so on.
     exchanges: &'static mut [Exchange; REQUESTS],
@@ -35,6 +36,16 @@ struct Exchange {
     response: Response,
 }
 
+/// How far an exchange got.
+enum Step {
+    /// It waits for the next event.
+    Wait,
+    /// The request is sent, just now.
+    Sent,
+    /// The response is complete.
+    Complete,
+}
+
 /// How an exchange went wrong.
 enum Failure {
     /// So will the others.
@@ -46,7 +57,12 @@ enum Failure {
 impl Client {
     /// Connects and registers the connections. What there is to send is sent when
     /// they are reported. There is one client in a program.
-    pub fn start(address: SocketAddr, registry: &Registry, log: &mut Log) -> epore::Result<Self> {
+    pub fn start(
+        address: SocketAddr,
+        host: Option<&'static str>,
+        patience: Duration,
+        registry: &Registry,
+    ) -> epore::Result<Self> {
         static EXCHANGES: Singleton<[Exchange; REQUESTS]> =
             Singleton::new([const { Exchange::NONE }; REQUESTS]);
 
@@ -64,19 +80,19 @@ impl Client {
             )?;
             exchange.stream = Some(stream);
         }
-        for token in 1..=REQUESTS {
-            let out = log.client();
-            show_token(out, token);
-            out.put(b"GET ");
-            put_path(out, token);
-            out.put(b"\n");
-        }
         Ok(Self {
             address,
+            host,
+            patience,
             started,
             exchanges,
             failed: 0,
         })
+    }
+
+    /// How long to wait for events before [`Client::give_up`].
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// How many requests have failed, when all have ended.
@@ -106,11 +122,21 @@ impl Client {
         else {
             return Ok(());
         };
-        let outcome = exchange.advance(token, self.address, registry);
+        let mut room = [0; 512];
+        let request = write_request(&mut room, token, self.address, self.host);
+        let outcome = exchange.advance(token, request, registry);
         match outcome {
-            Ok(false) => return Ok(()),
+            Ok(Step::Wait) => return Ok(()),
+            Ok(Step::Sent) => {
+                let out = log.client();
+                show_token(out, token);
+                out.put(b"GET ");
+                put_path(out, token);
+                out.put(b"\n");
+                return Ok(());
+            }
             Err(Failure::Connect(error)) => return Err(error),
-            Ok(true) | Err(_) => exchange.stream = None,
+            Ok(Step::Complete) | Err(_) => exchange.stream = None,
         }
         let out = log.client();
         show_token(out, token);
@@ -135,8 +161,8 @@ impl Client {
                 let out = log.client();
                 show_token(out, token);
                 out.put(b"no answer within ");
-                out.number(PATIENCE.as_secs());
-                out.put(b" s\n");
+                out.time(self.patience);
+                out.put(b"\n");
             }
         }
     }
@@ -150,16 +176,15 @@ impl Exchange {
         response: Response::new(),
     };
 
-    /// Sends and reads what is possible without waiting. `true`: the response is
-    /// complete.
+    /// Sends or reads what is possible without waiting.
     fn advance(
         &mut self,
         token: usize,
-        address: SocketAddr,
+        request: &[u8],
         registry: &Registry,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Step, Failure> {
         let Some(stream) = &self.stream else {
-            return Ok(false);
+            return Ok(Step::Wait);
         };
         if !self.connected {
             if let Some(error) = stream.take_error().map_err(Failure::Connect)? {
@@ -168,23 +193,25 @@ impl Exchange {
             self.connected = true;
         }
 
-        let mut room = [0; 256];
-        let request = write_request(&mut room, token, address);
         let rest = request.get(self.sent..).unwrap_or_default();
         if !rest.is_empty() {
-            match stream.write(rest) {
-                Ok(count) => self.sent += count,
-                Err(error) if error.is_would_block() || error.is_interrupted() => {}
-                // It may have closed early, and have said why before.
-                Err(_) => self.sent = request.len(),
-            }
-            if self.sent == request.len() {
-                let token = Token(token);
-                registry
-                    .reregister(stream, token, Interest::READABLE)
-                    .map_err(Failure::Stream)?;
-            }
-            return Ok(false);
+            let step = match stream.write(rest) {
+                Ok(count) if count < rest.len() => {
+                    self.sent += count;
+                    return Ok(Step::Wait);
+                }
+                Ok(_) => Step::Sent,
+                Err(error) if error.is_would_block() || error.is_interrupted() => {
+                    return Ok(Step::Wait);
+                }
+                // The server may have closed early, after a response that says why.
+                Err(_) => Step::Wait,
+            };
+            self.sent = request.len();
+            registry
+                .reregister(stream, Token(token), Interest::READABLE)
+                .map_err(Failure::Stream)?;
+            return Ok(step);
         }
 
         let mut room = [0; 2048];
@@ -197,7 +224,11 @@ impl Exchange {
             Err(error) if error.is_would_block() || error.is_interrupted() => {}
             Err(error) => return Err(Failure::Stream(error)),
         }
-        Ok(self.response.is_complete())
+        Ok(if self.response.is_complete() {
+            Step::Complete
+        } else {
+            Step::Wait
+        })
     }
 }
 
@@ -240,12 +271,20 @@ fn put_path(text: &mut impl Text, token: usize) {
     text.number(token as u64);
 }
 
-fn write_request(room: &mut [u8], token: usize, address: SocketAddr) -> &[u8] {
+fn write_request<'a>(
+    room: &'a mut [u8],
+    token: usize,
+    address: SocketAddr,
+    host: Option<&str>,
+) -> &'a [u8] {
     let mut request = Draft::new(room);
     request.put(b"GET ");
     put_path(&mut request, token);
     request.put(b" HTTP/1.1\r\nHost: ");
-    address::write(&mut request, address);
+    match host {
+        Some(host) => request.put(host.as_bytes()),
+        None => address::write(&mut request, address),
+    }
     request.put(b"\r\nConnection: close\r\n\r\n");
     request.finish()
 }

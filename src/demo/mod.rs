@@ -4,7 +4,9 @@ mod abi;
 mod address;
 mod answer;
 mod client;
+mod command;
 mod connection;
+mod duration;
 mod log;
 mod pool;
 mod request;
@@ -16,6 +18,7 @@ mod table;
 mod text;
 
 use self::client::Client;
+use self::command::{Command, DEFAULT_PATIENCE, Misuse, Target};
 use self::log::Log;
 use self::server::Server;
 use self::text::{Draft, Text};
@@ -26,20 +29,8 @@ use epore::fd::{AsFd, BorrowedFd};
 use epore::signal::{SIGINT, SIGTERM, SigSet, Signals};
 use epore::{Events, Interest, Poll, Registry, Token};
 
-const USAGE: &[u8] = b"\
-usage: epore                  server and client in one thread: FINISHED after 5 s
-       epore serve ADDR:PORT  the delay server: answers GET /<ms>/<message>
-                              with <message>, after <ms> milliseconds
-       epore get ADDR:PORT [--trace]
-                              the client: five requests, with delays of 5 to 1 s;
-                              on stderr, every system call that it makes
-       epore abi              what this machine's kernel and epoll agree on
-
-ADDR is an IPv4 address, an IPv6 address in brackets, or localhost.
-";
-
-/// Of the signals that end the server. Neither the server's nor the client's.
-const ENDING: Token = Token(1 << 62);
+/// The token of the signals that end the server.
+const END_SIGNALS: Token = Token(1 << 62);
 
 /// How often the server looks whether there is more to do before it sleeps. That is as
 /// long as it takes to be woken by another processor, so that whatever comes next costs
@@ -49,10 +40,10 @@ const LOOKS: u32 = 64;
 /// What to do.
 #[derive(Clone, Copy)]
 enum Job {
-    /// Both, on one queue.
+    /// Serve and get, with one event queue.
     Demonstrate,
-    Serve(SocketAddr),
-    Get(SocketAddr),
+    Serve(SocketAddr, Duration),
+    Get(Target, Duration),
 }
 
 /// What the program could not do, and why.
@@ -63,39 +54,41 @@ struct Failure {
 }
 
 /// Does what `args` ask for, and returns the exit code.
-pub fn run(mut args: Args) -> u8 {
-    let given = [args.next(), args.next(), args.next(), args.next()];
-    let (job, traced) = match given {
-        [None, ..] => (Job::Demonstrate, false),
-        [Some("-h" | "--help"), None, ..] => {
-            Out::stdout().put(USAGE);
-            return 0;
-        }
-        [Some("abi"), None, ..] => {
-            abi::show(&mut Out::stdout());
-            return 0;
-        }
-        [Some("serve"), Some(text), None, _] => match address::parse(text) {
-            Some(address) => (Job::Serve(address), false),
-            None => return misused(Some(text)),
-        },
-        [
-            Some("get"),
-            Some(text),
-            flag @ (None | Some("--trace")),
-            None,
-        ] => match address::parse(text) {
-            Some(address) => (Job::Get(address), flag.is_some()),
-            None => return misused(Some(text)),
-        },
-        _ => return misused(None),
+pub fn run(args: Args) -> u8 {
+    let command = match command::parse(args) {
+        Ok(command) => command,
+        Err(misuse) => return report_misuse(&misuse),
+    };
+    let job = match command {
+        Command::Help => return print(|out| out.put(command::USAGE)),
+        Command::Version => return print(|out| out.put(command::VERSION)),
+        Command::Abi => return print(abi::show),
+        Command::Demonstrate => Job::Demonstrate,
+        Command::Serve(target, patience) => Job::Serve(target.address, patience),
+        Command::Get {
+            target, patience, ..
+        } => Job::Get(target, patience),
     };
     let mut program = || end(perform(job));
-    if traced {
-        trace(&mut program)
-    } else {
-        program()
+    match command {
+        Command::Get { trace: true, .. } => trace(&mut program),
+        _ => program(),
     }
+}
+
+/// Prints something to standard output. Fails if not all of it could be written.
+fn print(content: impl FnOnce(&mut Out)) -> u8 {
+    let mut stdout = Out::stdout();
+    content(&mut stdout);
+    stdout.flush();
+    let Some(errno) = stdout.write_error() else {
+        return 0;
+    };
+    let mut stderr = Out::stderr();
+    stderr.put(b"epore: cannot print: write: ");
+    stderr.errno(errno);
+    stderr.put(b"\n");
+    1
 }
 
 /// Says what went wrong, if anything did, and returns the exit code.
@@ -128,14 +121,21 @@ fn trace(program: &mut dyn FnMut() -> u8) -> u8 {
     })
 }
 
-fn misused(address: Option<&str>) -> u8 {
+/// Says which argument is wrong and why, and returns the exit code.
+fn report_misuse(misuse: &Misuse) -> u8 {
     let mut stderr = Out::stderr();
-    if let Some(address) = address {
-        stderr.put(b"epore: not an address with a port: ");
-        stderr.harmless(address.as_bytes());
-        stderr.put(b"\n\n");
+    stderr.put(b"epore: ");
+    stderr.put(misuse.what.as_bytes());
+    if let Some(argument) = misuse.argument {
+        stderr.put(b": ");
+        stderr.harmless(argument.as_bytes());
     }
-    stderr.put(USAGE);
+    if let Some(reason) = misuse.reason {
+        stderr.put(b": ");
+        stderr.put(reason.as_bytes());
+    }
+    stderr.put(b"\n\n");
+    stderr.put(command::USAGE);
     2
 }
 
@@ -154,13 +154,17 @@ fn perform(job: Job) -> Result<u64, Failure> {
     let (mut server, mut client) = (None, None);
     let mut most_looks = 0;
     let mut _signals = None;
-    if let Job::Demonstrate | Job::Serve(_) = job {
-        let address = match job {
-            Job::Serve(address) => address,
-            _ => (Ipv4Addr::LOCALHOST, 0).into(),
-        };
-        let started = listen(address, queue.registry())?;
-        if let Job::Serve(_) = job {
+    let (to_serve, to_get) = match job {
+        Job::Demonstrate => (
+            Some(((Ipv4Addr::LOCALHOST, 0).into(), DEFAULT_PATIENCE)),
+            None,
+        ),
+        Job::Serve(address, patience) => (Some((address, patience)), None),
+        Job::Get(target, patience) => (None, Some((target.address, Some(target.text), patience))),
+    };
+    if let Some((address, patience)) = to_serve {
+        let started = listen(address, patience, queue.registry())?;
+        if let Job::Serve(..) = job {
             _signals = Some(await_the_end(queue.registry()).map_err(waiting)?);
             if rt::has_company() {
                 most_looks = LOOKS;
@@ -172,29 +176,28 @@ fn perform(job: Job) -> Result<u64, Failure> {
         out.put(b"\n");
         server = Some(started);
     }
-    let target = match job {
-        Job::Demonstrate => server.as_ref().map(Server::address),
-        Job::Serve(_) => None,
-        Job::Get(address) => Some(address),
+    let to_get = match (job, &server) {
+        (Job::Demonstrate, Some(server)) => Some((server.address(), None, DEFAULT_PATIENCE)),
+        _ => to_get,
     };
     let connecting = |error| Failure {
         what: "cannot connect to ",
-        address: target,
+        address: to_get.map(|(address, ..)| address),
         error,
     };
-    if let Some(address) = target {
-        let started = Client::start(address, queue.registry(), &mut log);
+    if let Some((address, host, patience)) = to_get {
+        let started = Client::start(address, host, patience, queue.registry());
         client = Some(started.map_err(connecting)?);
     }
     let mut events = Events::<256>::new();
     let mut looks = 0;
     loop {
         log.out.flush();
-        let patience = match looks {
-            0 => client.is_some().then_some(client::PATIENCE),
+        let timeout = match looks {
+            0 => client.as_ref().map(Client::patience),
             _ => Some(Duration::ZERO),
         };
-        match queue.poll(&mut events, patience) {
+        match queue.poll(&mut events, timeout) {
             Err(error) if !error.is_interrupted() => return Err(waiting(error)),
             Err(_) => continue,
             Ok(()) if looks > 0 && events.is_empty() => {
@@ -207,7 +210,7 @@ fn perform(job: Job) -> Result<u64, Failure> {
         let registry = queue.registry();
         // Each knows its own tokens.
         for event in &events {
-            if event.token() == ENDING {
+            if event.token() == END_SIGNALS {
                 log.out.put(b"ended by a signal\n");
                 return Ok(0);
             }
@@ -236,8 +239,8 @@ fn perform(job: Job) -> Result<u64, Failure> {
     }
 }
 
-fn listen(address: SocketAddr, registry: &Registry) -> Result<Server, Failure> {
-    Server::start(address, registry).map_err(|error| Failure {
+fn listen(address: SocketAddr, patience: Duration, registry: &Registry) -> Result<Server, Failure> {
+    Server::start(address, patience, registry).map_err(|error| Failure {
         what: "cannot listen on ",
         address: Some(address),
         error,
@@ -247,7 +250,7 @@ fn listen(address: SocketAddr, registry: &Registry) -> Result<Server, Failure> {
 /// Has Ctrl-C, and who else asks for the end, be an event.
 fn await_the_end(registry: &Registry) -> epore::Result<Signals> {
     let signals = Signals::new(SigSet::of(&[SIGINT, SIGTERM]))?;
-    register(registry, signals.as_fd(), ENDING, Interest::READABLE)?;
+    register(registry, signals.as_fd(), END_SIGNALS, Interest::READABLE)?;
     Ok(signals)
 }
 

@@ -14,13 +14,31 @@ use epore::net::{TcpListener, TcpStream};
 use epore::sys::{self, IPPROTO_TCP, TCP_NODELAY};
 use epore::{Errno, Event, Interest, Registry, Timer, Token};
 
-/// How long a client may take for a request, or for an answer, in ticks.
-const PATIENCE: u32 = 30;
+/// How long clients may take, in ticks of the server's clock. That one ticks only while
+/// there is a deadline to come.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// A 30th of the patience, from 1 ms to 1 s.
+    tick: Duration,
+    /// To send a request, or to read a response.
+    whole: u32,
+    /// To close the connection after the last response: a sixth.
+    last: u32,
+}
 
-/// How long a client may go on sending after its last answer, in ticks.
-const LAST_PATIENCE: u32 = 5;
-
-const TICK: Duration = Duration::from_secs(1);
+impl Patience {
+    /// `time` is from 1 ms to 1 day.
+    fn new(time: Duration) -> Self {
+        let time = time.as_millis() as u32;
+        let tick = (time / 30).clamp(1, 1000);
+        let whole = time.div_ceil(tick);
+        Self {
+            tick: Duration::from_millis(tick.into()),
+            whole,
+            last: whole.div_ceil(6),
+        }
+    }
+}
 
 /// How many clients are accepted in one turn.
 const MOST_ACCEPTED: usize = 64;
@@ -32,9 +50,10 @@ pub struct Server {
     accepting: bool,
     /// Something was closed, so there may be a descriptor to accept with.
     freed: bool,
-    /// Counts the seconds while there is a deadline to come. It is there from the
+    /// Counts the ticks while there is a deadline to come. It is there from the
     /// start, so that a lack of descriptors does not keep it from running.
     clock: Timer,
+    patience: Patience,
     ticking: bool,
     ticks: u32,
     table: Table,
@@ -104,7 +123,11 @@ impl Source {
 impl Server {
     /// Listens at `address` and registers what it watches. There is one server in a
     /// program.
-    pub fn start(address: SocketAddr, registry: &Registry) -> epore::Result<Self> {
+    pub fn start(
+        address: SocketAddr,
+        patience: Duration,
+        registry: &Registry,
+    ) -> epore::Result<Self> {
         let listener = TcpListener::bind(address)?;
         // Those that are accepted have it too: an answer that waits for the one before
         // to be acknowledged is late.
@@ -131,6 +154,7 @@ impl Server {
             accepting: true,
             freed: false,
             clock,
+            patience: Patience::new(patience),
             ticking: false,
             ticks: 0,
             table: Table::new(&mut memory.slots),
@@ -178,7 +202,8 @@ impl Server {
         }
         self.freed = false;
         if self.needs_clock() && !self.ticking {
-            self.ticking = self.clock.set_periodic(TICK, TICK).is_ok();
+            let tick = self.patience.tick;
+            self.ticking = self.clock.set_periodic(tick, tick).is_ok();
             // Nothing would end the pause: rather none.
             if !self.ticking && !self.accepting {
                 self.resume(registry);
@@ -276,8 +301,8 @@ impl Server {
         }
         slot.connection.progressed = false;
         slot.deadline = match list {
-            List::Draining => self.ticks + LAST_PATIENCE,
-            _ => self.ticks + PATIENCE,
+            List::Draining => self.ticks + self.patience.last,
+            _ => self.ticks + self.patience.whole,
         };
         self.table.move_to(id.place, list);
     }
@@ -309,7 +334,7 @@ impl Server {
                 let Some(slot) = self.table.find(id) else {
                     break;
                 };
-                // A tick may be over sooner than a second after a deadline was set.
+                // A tick may be over sooner than its length after a deadline was set.
                 if slot.deadline >= self.ticks {
                     break;
                 }

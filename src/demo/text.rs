@@ -112,6 +112,17 @@ pub trait Text {
         self.put(b" s");
     }
 
+    /// `30 s`, or `200 ms` where seconds are not whole.
+    fn time(&mut self, duration: Duration) {
+        if duration.subsec_millis() == 0 {
+            self.number(duration.as_secs());
+            self.put(b" s");
+        } else {
+            self.number(duration.as_secs() * 1000 + u64::from(duration.subsec_millis()));
+            self.put(b" ms");
+        }
+    }
+
     /// A stranger's text, of which nothing can move the cursor of a terminal.
     fn harmless(&mut self, bytes: &[u8]) {
         for part in bytes.chunk_by(|one, next| is_visible(one) == is_visible(next)) {

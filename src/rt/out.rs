@@ -10,6 +10,8 @@ use syscalls::{Errno, Sysno, syscall};
 pub struct Out {
     descriptor: i32,
     length: usize,
+    /// Of the first write that failed.
+    error: Option<Errno>,
     buffer: [u8; 1024],
 }
 
@@ -26,13 +28,21 @@ impl Out {
         Self {
             descriptor,
             length: 0,
+            error: None,
             buffer: [0; 1024],
         }
     }
 
     pub fn flush(&mut self) {
         let length = mem::take(&mut self.length);
-        write_all(self.descriptor, &self.buffer[..length]);
+        let written = write_all(self.descriptor, &self.buffer[..length]);
+        self.error = self.error.or(written.err());
+    }
+
+    /// Returns why something is missing from the output, if it is.
+    #[allow(dead_code, reason = "not every program depends on its output")]
+    pub fn write_error(&self) -> Option<Errno> {
+        self.error
     }
 
     pub fn put(&mut self, mut bytes: &[u8]) {
@@ -62,16 +72,19 @@ impl Drop for Out {
     }
 }
 
-fn write_all(descriptor: i32, mut bytes: &[u8]) {
+fn write_all(descriptor: i32, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         // SAFETY: the kernel reads `bytes`, during the call only.
         match unsafe { syscall!(Sysno::write, descriptor, bytes.as_ptr(), bytes.len()) } {
             Ok(written @ 1..) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) if wait_for_room(descriptor) => {}
-            _ => return,
+            Err(errno) => return Err(errno),
+            // Only a device writes nothing without saying why.
+            Ok(0) => return Err(Errno::EIO),
         }
     }
+    Ok(())
 }
 
 /// Waits as a blocking write would have. Non-blocking is a property that all

@@ -56,6 +56,18 @@ pub fn demo() -> Command {
     }))
 }
 
+/// What the demo prints when it runs without arguments, which takes 5 s, and how long it
+/// took: one run for all tests of a program.
+pub fn demonstration() -> &'static (Output, Duration) {
+    static RUN: OnceLock<(Output, Duration)> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let mut demo = demo();
+        let started = Instant::now();
+        let output = run(&mut demo);
+        (output, started.elapsed())
+    })
+}
+
 /// The demo that was brought along to where there is no cargo.
 pub fn prebuilt_demo() -> Option<PathBuf> {
     env::var_os("EPORE_DEMO").map(PathBuf::from)

@@ -28,6 +28,13 @@ impl Server {
         Self::start_at("127.0.0.1:0", |_| {})
     }
 
+    /// A server that gives up on clients after `patience`.
+    pub fn with_patience(patience: Duration) -> Self {
+        Self::start_at("127.0.0.1:0", |command| {
+            command.arg(format!("--patience={}ms", patience.as_millis()));
+        })
+    }
+
     pub fn start_at(address: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         Self::try_start_at(address, prepare).unwrap_or_else(|child| panic!("{:?}", finish(child)))
     }

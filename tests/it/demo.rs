@@ -60,10 +60,8 @@ fn assert_reversed(text: &str) {
 
 #[test]
 fn five_answers_come_in_reverse_order_and_it_takes_five_seconds() {
-    let started = Instant::now();
-    let output = common::run(&mut common::demo());
-    let elapsed = started.elapsed();
-    let text = stdout(&output);
+    let (output, elapsed) = common::demonstration();
+    let text = stdout(output);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
     assert_reversed(text);
@@ -478,12 +476,12 @@ fn a_server_that_says_nothing_is_given_up() {
         drop(stream);
     });
     let started = Instant::now();
-    let output = get(address);
+    let output = common::run(common::demo().args(["get", &address.to_string(), "--patience=0.7"]));
     let elapsed = started.elapsed();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!((30..45).contains(&elapsed.as_secs()), "{elapsed:?}");
+    assert!((700..15_000).contains(&elapsed.as_millis()), "{elapsed:?}");
     assert_eq!(
-        stdout(&output).matches("no answer within 30 s").count(),
+        stdout(&output).matches("no answer within 700 ms").count(),
         5,
         "{output:?}"
     );
@@ -513,23 +511,152 @@ fn nobody_listening_is_an_error_that_says_so() {
 
 #[test]
 fn wrong_arguments_are_answered_with_the_usage() {
+    const NOT_A_TIME: &str = "it is a number of seconds such as 30, 30s or 1.5s, or 200ms";
     let mut long = vec!["x"; 500];
     long[0] = "serve";
-    for arguments in [
-        &["--no-such-option"][..],
-        &[""],
-        &["Serve", "127.0.0.1:0"],
-        &["serve"],
-        &["get"],
-        &["serve", "127.0.0.1:0", "more"],
-        &["get", "127.0.0.1:80", "more"],
-        &["--help", "more"],
-        &long,
+    for (arguments, reason) in [
+        (
+            &["--no-such-option"][..],
+            "unknown option: --no-such-option",
+        ),
+        (&["-"], "unknown option: -"),
+        (&["serve", "--help=x"], "unknown option: --help=x"),
+        (&[""], "unknown command: "),
+        (&["Serve", "127.0.0.1:0"], "unknown command: Serve"),
+        (&["127.0.0.1:0", "serve"], "unknown command: 127.0.0.1:0"),
+        (&["serve"], "an address is missing after: serve"),
+        (
+            &["--patience", "1", "get"],
+            "an address is missing after: get",
+        ),
+        (
+            &["serve", "127.0.0.1:0", "more"],
+            "unexpected argument: more",
+        ),
+        (
+            &["get", "127.0.0.1:80", "more"],
+            "unexpected argument: more",
+        ),
+        (&["abi", "more"], "unexpected argument: more"),
+        (&["--help", "more"], "unknown command: more"),
+        (&["--trace"], "only get has the option: --trace"),
+        (
+            &["serve", "--trace", "[::1]:0"],
+            "only get has the option: --trace",
+        ),
+        (
+            &["abi", "--patience=1"],
+            "only serve and get have the option: --patience",
+        ),
+        (
+            &["serve", "[::1]:0", "--patience"],
+            "a time is missing after: --patience",
+        ),
+        (
+            &["serve", "--patience=-1"],
+            &format!("not a time to wait: -1: {NOT_A_TIME}"),
+        ),
+        (
+            &["serve", "--patience", "1m"],
+            &format!("not a time to wait: 1m: {NOT_A_TIME}"),
+        ),
+        (
+            &["get", "--patience", "1."],
+            &format!("not a time to wait: 1.: {NOT_A_TIME}"),
+        ),
+        (
+            &["get", "--patience", "99999999999999999999"],
+            &format!("not a time to wait: 99999999999999999999: {NOT_A_TIME}"),
+        ),
+        (
+            &["get", "--patience=0"],
+            "not a time to wait: 0: the shortest is 1ms",
+        ),
+        (
+            &["get", "--patience=86400.001s"],
+            "not a time to wait: 86400.001s: the longest is 1 day, 86400s",
+        ),
+        (&long, "not an address with a port: x: there is no :PORT"),
     ] {
         let output = common::run(common::demo().args(arguments));
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        assert!(stderr(&output).starts_with("usage: epore"), "{output:?}");
+        let expected = format!("epore: {reason}\n\nusage: epore ");
+        assert!(
+            stderr(&output).starts_with(&expected),
+            "{arguments:?}: {output:?}"
+        );
         assert!(output.stdout.is_empty());
+    }
+}
+
+/// `(before, after)`: the same with its options elsewhere.
+#[test]
+fn options_may_stand_anywhere() {
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").to_string()
+    };
+    let run = |arguments: &[&str]| {
+        let output = common::run(common::demo().args(arguments));
+        let trace = stderr(&output).lines().next().map(str::to_owned);
+        (output.status.code(), trace)
+    };
+    let last = run(&["get", &nobody, "--patience", "2s", "--trace"]);
+    assert_eq!(last.0, Some(1));
+    for arguments in [
+        &["--trace", "--patience", "2s", "get", &nobody][..],
+        &["get", "--trace", "--patience=2", &nobody],
+        &["--patience=2000ms", "get", &nobody, "--trace"],
+    ] {
+        assert_eq!(run(arguments), last, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    for argument in ["--version", "-V"] {
+        let output = common::run(common::demo().arg(argument));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let expected = format!("epore {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(stdout(&output), expected);
+        assert!(output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn printing_to_a_full_device_fails() {
+    let Ok(_) = std::fs::metadata("/dev/full") else {
+        return common::left_out("output that cannot be written", "no /dev/full here");
+    };
+    for argument in ["abi", "--help", "--version"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = common::demo();
+        command.arg(argument).stderr(Stdio::piped());
+        let child = command.stdout(full.expect("a device")).spawn();
+        let output = common::finish(child.expect("the demo"));
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(
+            stderr(&output),
+            "epore: cannot print: write: ENOSPC (No space left on device)\n"
+        );
+    }
+}
+
+#[test]
+fn get_sends_the_host_as_it_was_typed() {
+    let (address, requests) = simulate(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    let typed = format!("localhost:{}", address.port());
+    let output = common::run(common::demo().args(["get", &typed]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let requests = requests.lock().expect("no panic");
+    assert_eq!(requests.len(), 5, "{requests:?}");
+    for request in requests.iter() {
+        assert!(
+            request.contains(&format!("\r\nHost: {typed}\r\n")),
+            "{request}"
+        );
     }
 }
 
@@ -550,7 +677,7 @@ fn help_is_the_usage_on_standard_output() {
 }
 
 #[test]
-fn what_is_no_address_is_named() {
+fn an_address_that_cannot_be_read_is_named() {
     for address in [
         "",
         ":",
@@ -595,7 +722,7 @@ fn what_is_no_address_is_named() {
             let output = common::run(common::demo().args([job, address]));
             assert_eq!(output.status.code(), Some(2), "{address:?}: {output:?}");
             let named = address.replace('\u{1b}', ".");
-            let start = format!("epore: not an address with a port: {named}\n\nusage: epore");
+            let start = format!("epore: not an address with a port: {named}: ");
             assert!(stderr(&output).starts_with(&start), "{output:?}");
             assert!(output.stdout.is_empty());
         }

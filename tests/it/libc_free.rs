@@ -141,9 +141,9 @@ fn the_release_executables_are_small() {
 
 #[test]
 fn the_demo_finishes() {
-    let output = common::run(&mut common::demo());
+    let (output, _) = common::demonstration();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert_eq!(text.lines().last(), Some("FINISHED"), "{text}");
 }
 

@@ -25,8 +25,8 @@ fn the_readme_shows_what_the_demo_prints() {
         .take_while(|line| !line.starts_with("```"))
         .map(without_chance)
         .collect();
-    let output = common::run(&mut common::demo());
-    let printed = String::from_utf8(output.stdout).expect("text");
+    let (output, _) = common::demonstration();
+    let printed = String::from_utf8(output.stdout.clone()).expect("text");
     let mut printed: Vec<_> = printed.lines().map(without_chance).collect();
     assert!(output.status.success(), "{printed:#?}");
 

@@ -105,7 +105,7 @@ fn run(mut args: Args) -> u8 {
     };
     let address = address::parse(address);
     let queues = scan::number(queues.unwrap_or("1").as_bytes(), 10);
-    let (Some(address), Some(queues @ 1..=MOST_QUEUES)) = (address, queues) else {
+    let (Ok(address), Some(queues @ 1..=MOST_QUEUES)) = (address, queues) else {
         Out::stderr().put(USAGE.as_bytes());
         return 2;
     };
