@@ -6,6 +6,7 @@ use super::pool::{Buffer, Pool};
 use super::request::MAX_HEAD;
 use super::status::Status;
 use super::table::List;
+use super::zero_option::ZeroOption;
 use core::ops::ControlFlow::{self, Break, Continue};
 use core::time::Duration;
 use epore::fd::AsFd;
@@ -23,9 +24,9 @@ const MOST_DRAINED: usize = 16 * 1024 * 1024;
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).edge();
 
 pub struct Connection {
-    stream: Option<TcpStream>,
+    stream: ZeroOption<TcpStream>,
     /// Of the request that the input begins with.
-    delay: Option<Timer>,
+    delay: ZeroOption<Timer>,
     input: Input,
     phase: Phase,
     /// How much of the answer is sent, or how much is drained.
@@ -69,8 +70,8 @@ pub struct Tools<'a> {
 
 impl Connection {
     pub const NONE: Self = Self {
-        stream: None,
-        delay: None,
+        stream: ZeroOption::None,
+        delay: ZeroOption::None,
         input: Input::NONE,
         phase: Phase::Reading,
         progress: 0,
@@ -88,7 +89,7 @@ impl Connection {
         token: Token,
     ) -> epore::Result<()> {
         super::register(registry, stream.as_fd(), token, INTEREST)?;
-        self.stream = Some(stream);
+        self.stream = ZeroOption::Some(stream);
         Ok(())
     }
 
@@ -130,7 +131,7 @@ impl Connection {
     /// Has the queue report it once more, after those that are to be reported now:
     /// to change a registration is to look at its readiness afresh.
     pub fn report_again(&self, registry: &Registry, token: Token) -> epore::Result<()> {
-        match &self.stream {
+        match self.stream.as_ref() {
             Some(stream) => registry.reregister(stream, token, INTEREST),
             None => Ok(()),
         }
@@ -164,7 +165,7 @@ impl Connection {
             self.input.forget(tools.pool);
             return Break(Fate::Rest(List::Idle));
         }
-        let (Some(stream), Some(room)) = (&self.stream, self.input.room(tools.pool)) else {
+        let (Some(stream), Some(room)) = (self.stream.as_ref(), self.input.room(tools.pool)) else {
             return Break(Fate::Close);
         };
         let length = room.len();
@@ -185,7 +186,7 @@ impl Connection {
 
     /// Answers the request that the input begins with; `false` if it is not all there.
     fn answer(&mut self, tools: &mut Tools<'_>) -> ControlFlow<Fate, bool> {
-        let Some(stream) = &self.stream else {
+        let Some(stream) = self.stream.as_ref() else {
             return Break(Fate::Close);
         };
         let answer = if self.refusal == Status::Ok {
@@ -208,7 +209,7 @@ impl Connection {
                     self.refuse(Status::ServiceUnavailable, tools.log);
                     return Continue(true);
                 };
-                self.delay = Some(timer);
+                self.delay = ZeroOption::Some(timer);
                 self.phase = Phase::Delaying;
                 return Continue(true);
             }
@@ -250,7 +251,7 @@ impl Connection {
 
     /// Reads for nothing but to find the end.
     fn drain(&mut self, tools: &mut Tools<'_>) -> ControlFlow<Fate> {
-        let Some(stream) = &self.stream else {
+        let Some(stream) = self.stream.as_ref() else {
             return Break(Fate::Close);
         };
         if !self.readable {

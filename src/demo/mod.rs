@@ -16,6 +16,7 @@ mod server;
 mod status;
 mod table;
 mod text;
+mod zero_option;
 
 use self::client::Client;
 use self::command::{Command, DEFAULT_PATIENCE, Misuse, Target};

@@ -5,7 +5,7 @@ use crate::common;
 use common::Profile;
 use object::elf;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym};
-use object::{Endianness, Object, ObjectSymbol};
+use object::{Endianness, Object, ObjectSection as _, ObjectSymbol};
 use std::env;
 use std::fs;
 use std::io::{self, Write};
@@ -124,6 +124,26 @@ fn the_dev_executable_has_symbols_to_look_at() {
 #[test]
 fn a_hosted_program_is_told_apart() {
     assert_ne!(faults(&env::current_exe().unwrap()), [""; 0]);
+}
+
+#[test]
+fn the_tables_take_no_room_in_the_hosted_executable() {
+    let Some(path) = common::build_hosted_demo(Profile::Dev) else {
+        return common::left_out("the hosted executable's tables", "no cargo to build it");
+    };
+    let bytes = fs::read(path).unwrap();
+    let file: ElfFile64 = ElfFile64::parse(&*bytes).unwrap();
+    let size = |name| {
+        let section = file.section_by_name(name);
+        section
+            .unwrap_or_else(|| panic!("no section {name}"))
+            .size()
+    };
+    let (data, bss) = (size(".data"), size(".bss"));
+    assert!(
+        data < 1 << 20 && bss > 1 << 20,
+        "{data} bytes of .data, {bss} of .bss"
+    );
 }
 
 #[test]
