@@ -7,6 +7,7 @@ use static_assertions::{const_assert, const_assert_eq};
 
 use super::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use super::{Result, SigSet, Timespec, own};
+use sealed::Internal;
 
 /// Reading will not block.
 pub const EPOLLIN: u32 = 0x001;
@@ -213,8 +214,8 @@ pub fn epoll_wait<'b>(
         let (start, max) = room(events);
         // SAFETY: the kernel writes at most `max` events from `start` on, all
         // inside `events`, and all before it returns.
-        let count = unsafe { call!(epoll_wait, epfd.as_raw_fd(), start, max, timeout) }?;
-        // SAFETY: it wrote that many.
+        let count = unsafe { count!(epoll_wait, max, epfd.as_raw_fd(), start, max, timeout) }?;
+        // SAFETY: it wrote that many, and `count!` has clamped them to `max`.
         Ok(unsafe { filled(events, count) })
     }
 }
@@ -242,8 +243,9 @@ pub fn epoll_pwait<'b>(
     // `events`, and reads the eight bytes of `sigmask` unless it is null, all
     // before it returns.
     let count = unsafe {
-        call!(
+        count!(
             epoll_pwait,
+            max,
             epfd,
             start,
             max,
@@ -252,7 +254,7 @@ pub fn epoll_pwait<'b>(
             mem::size_of::<SigSet>()
         )
     }?;
-    // SAFETY: it wrote that many.
+    // SAFETY: it wrote that many, and `count!` has clamped them to `max`.
     Ok(unsafe { filled(events, count) })
 }
 
@@ -283,8 +285,9 @@ pub fn epoll_pwait2<'b>(
     // `events`, and reads `timeout` and the eight bytes of `sigmask` unless they
     // are null, all before it returns.
     let count = unsafe {
-        call!(
+        count!(
             epoll_pwait2,
+            max,
             epfd,
             start,
             max,
@@ -293,7 +296,7 @@ pub fn epoll_pwait2<'b>(
             mem::size_of::<SigSet>()
         )
     }?;
-    // SAFETY: it wrote that many.
+    // SAFETY: it wrote that many, and `count!` has clamped them to `max`.
     Ok(unsafe { filled(events, count) })
 }
 
@@ -357,6 +360,9 @@ unsafe fn filled(events: &mut [MaybeUninit<EpollEvent>], count: usize) -> &mut [
 ///
 /// Waiting forgets what the buffer held, also when the wait fails, so an old
 /// event cannot be taken for a new one.
+///
+/// Other crates can name this trait as a bound. They cannot implement it, and cannot call
+/// its hidden methods: each takes a value that only this crate can make.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot hold events",
     note = "`Events<N>` holds up to N of them inline; `Vec<Event>` does with the feature `alloc` of epore"
@@ -366,20 +372,25 @@ pub trait EventBuffer: sealed::Sealed {}
 mod sealed {
     use super::{EpollEvent, MaybeUninit};
 
-    pub trait Sealed {
-        /// Forgets the events and lends the whole capacity.
-        fn clear_and_lend(&mut self) -> &mut [MaybeUninit<EpollEvent>];
+    /// An argument of each method of [`Sealed`]. Code with an `EventBuffer` bound sees these
+    /// methods, since the trait is a supertrait, but cannot make this argument.
+    pub struct Internal(pub(super) ());
 
-        /// Takes the first `len` events of the capacity for the content.
+    pub trait Sealed {
+        /// Forgets the events and returns the whole capacity.
+        fn clear_and_lend(&mut self, _: Internal) -> &mut [MaybeUninit<EpollEvent>];
+
+        /// Makes the first `len` events of the capacity the content.
         ///
         /// # Safety
         ///
-        /// They are initialised.
-        unsafe fn set_len(&mut self, len: usize);
+        /// - `len` is at most the length of the slice that `clear_and_lend` returned.
+        /// - The first `len` events of that slice were written since.
+        unsafe fn set_len(&mut self, len: usize, _: Internal);
 
-        /// Adds an event, for which there is room.
+        /// Appends an event. The caller has checked that there is room.
         #[cfg(feature = "alloc")]
-        fn add(&mut self, event: EpollEvent);
+        fn add(&mut self, event: EpollEvent, _: Internal);
     }
 }
 
@@ -389,24 +400,26 @@ pub(crate) fn harvest<B: EventBuffer + ?Sized>(
     buffer: &mut B,
     wait: impl for<'b> FnOnce(&'b mut [MaybeUninit<EpollEvent>]) -> Result<&'b mut [EpollEvent]>,
 ) -> Result<usize> {
-    let room = buffer.clear_and_lend();
-    let start = room.as_ptr();
+    let room = buffer.clear_and_lend(Internal(()));
+    let (start, capacity) = (room.as_ptr(), room.len());
     let events = wait(room)?;
     let len = if ptr::addr_eq(start, events.as_ptr()) {
-        events.len()
+        events.len().min(capacity)
     } else {
         0
     };
-    // SAFETY: `events` is a slice of initialised events that starts where the
-    // room does, so the first `len` of the room are these.
-    unsafe { buffer.set_len(len) };
+    // SAFETY:
+    // - `len` is at most `capacity`, the length of the room.
+    // - `events` is a slice of initialised events that starts where the room does, so the
+    //   first `len` of the room are these.
+    unsafe { buffer.set_len(len, Internal(())) };
     Ok(len)
 }
 
 /// Adds an event to those that were harvested; the caller has seen that there is room.
 #[cfg(feature = "alloc")]
 pub(crate) fn add_event<B: EventBuffer + ?Sized>(buffer: &mut B, event: EpollEvent) {
-    buffer.add(event);
+    buffer.add(event, Internal(()));
 }
 
 #[cfg(feature = "alloc")]
@@ -415,19 +428,20 @@ impl EventBuffer for alloc::vec::Vec<EpollEvent> {}
 #[cfg(feature = "alloc")]
 impl sealed::Sealed for alloc::vec::Vec<EpollEvent> {
     #[inline]
-    fn clear_and_lend(&mut self) -> &mut [MaybeUninit<EpollEvent>] {
+    fn clear_and_lend(&mut self, _: Internal) -> &mut [MaybeUninit<EpollEvent>] {
         self.clear();
         self.spare_capacity_mut()
     }
 
     #[inline]
-    unsafe fn set_len(&mut self, len: usize) {
-        // SAFETY: they are initialised, by the caller's word, and lie within the
-        // capacity that `clear_and_lend` lent.
+    unsafe fn set_len(&mut self, len: usize, _: Internal) {
+        // SAFETY: by the caller's word,
+        // - `len` is at most the capacity, which `clear_and_lend` returned whole.
+        // - The first `len` events were written.
         unsafe { self.set_len(len) }
     }
 
-    fn add(&mut self, event: EpollEvent) {
+    fn add(&mut self, event: EpollEvent, _: Internal) {
         self.push(event);
     }
 }
@@ -476,18 +490,18 @@ impl<const N: usize> EventBuffer for Events<N> {}
 
 impl<const N: usize> sealed::Sealed for Events<N> {
     #[inline]
-    fn clear_and_lend(&mut self) -> &mut [MaybeUninit<EpollEvent>] {
+    fn clear_and_lend(&mut self, _: Internal) -> &mut [MaybeUninit<EpollEvent>] {
         self.clear();
         &mut self.room
     }
 
     #[inline]
-    unsafe fn set_len(&mut self, len: usize) {
+    unsafe fn set_len(&mut self, len: usize, _: Internal) {
         self.len = len;
     }
 
     #[cfg(feature = "alloc")]
-    fn add(&mut self, event: EpollEvent) {
+    fn add(&mut self, event: EpollEvent, _: Internal) {
         self.room[self.len].write(event);
         self.len += 1;
     }
@@ -498,8 +512,10 @@ impl<const N: usize> core::ops::Deref for Events<N> {
 
     #[inline]
     fn deref(&self) -> &[EpollEvent] {
-        // SAFETY: `len` is at most `N`, and only `set_len` raises it, whose caller
-        // vouches that the first `len` events are initialised.
+        // SAFETY: `len` is at most `N`, and the first `len` events were written. Two methods
+        // raise it, and only this file can call them (`Internal`):
+        // - `set_len`, whose caller vouches for both.
+        // - `add`, which writes the event at `len` inside the array before it counts it.
         unsafe { slice::from_raw_parts(self.room.as_ptr().cast(), self.len) }
     }
 }

@@ -24,7 +24,7 @@ const F_DUPFD_CLOEXEC: i32 = 1030;
 pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most `len` bytes, all inside `buf`, before it
     // returns; any byte is a valid `u8`.
-    unsafe { call!(read, fd.as_raw_fd(), buf.as_mut_ptr(), buf.len()) }
+    unsafe { count!(read, buf.len(), fd.as_raw_fd(), buf.as_mut_ptr(), buf.len()) }
 }
 
 /// [`read`] into memory that was never written. Returns the part that was read.
@@ -34,10 +34,13 @@ pub fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
 /// As [`read`].
 #[inline]
 pub fn read_uninit<'b>(fd: BorrowedFd<'_>, buf: &'b mut [MaybeUninit<u8>]) -> Result<&'b mut [u8]> {
+    let (start, len) = (buf.as_mut_ptr(), buf.len());
     // SAFETY: the kernel writes at most `len` bytes, all inside `buf`, before it
     // returns.
-    let count = unsafe { call!(read, fd.as_raw_fd(), buf.as_mut_ptr(), buf.len()) }?;
-    // SAFETY: the kernel wrote the first `count` bytes, no more than `buf` has.
+    let count = unsafe { count!(read, len, fd.as_raw_fd(), start, len) }?;
+    // SAFETY:
+    // - The same memory for the same lifetime: `count!` has clamped `count` to its length.
+    // - The kernel wrote the first `count` bytes.
     Ok(unsafe { slice::from_raw_parts_mut(buf.as_mut_ptr().cast(), count) })
 }
 
@@ -60,7 +63,7 @@ pub fn read_uninit<'b>(fd: BorrowedFd<'_>, buf: &'b mut [MaybeUninit<u8>]) -> Re
 pub fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads at most `len` bytes, all inside `buf`, before it
     // returns.
-    unsafe { call!(write, fd.as_raw_fd(), buf.as_ptr(), buf.len()) }
+    unsafe { count!(write, buf.len(), fd.as_raw_fd(), buf.as_ptr(), buf.len()) }
 }
 
 /// `close(fd)`, for those who want to hear of a failure; dropping the descriptor

@@ -51,9 +51,9 @@
 //! | `epoll::ioctl_epiocsparams` | block | one `epoll_params` is read | `abi::a_queue_tells_the_parameters_it_was_given` |
 //! | `epoll::ioctl_epiocgparams` | block | one `epoll_params` is written, of any content | `abi::a_queue_tells_the_parameters_it_was_given` |
 //! | `epoll::filled` | fn | the first `count` events exist and were written | `abi::two_data_of_64_bits_come_back_from_every_wait` |
-//! | `epoll::filled` | block | the same, by the caller's word | `abi::two_data_of_64_bits_come_back_from_every_wait` |
+//! | `epoll::filled` | block | the same, by the caller's word; `count!` clamps what the call returned | `abi::two_data_of_64_bits_come_back_from_every_wait` |
 //! | `epoll::harvest` | block | the events begin where the room does | `buffer::the_events_of_the_last_wait_are_gone_after_an_error` |
-//! | `epoll::set_len` | fn | the first `len` events were written: the trait | `buffer::a_buffer_of_one_reaches_every_source_in_turn` |
+//! | `epoll::set_len` | fn | the first `len` events exist and were written: the trait, whose methods only this crate can call | `buffer::a_buffer_of_one_reaches_every_source_in_turn` |
 //! | `epoll::set_len` | fn | the first `len` events were written: `Vec` | `buffer::a_vec_is_filled_up_to_its_capacity` |
 //! | `epoll::set_len` | fn | the first `len` events were written: `Events` | `buffer::an_inline_buffer_is_filled_up_to_its_capacity` |
 //! | `epoll::set_len` | block | they lie within the capacity of the `Vec` | `buffer::what_a_vec_held_makes_room` |
@@ -70,7 +70,7 @@
 //! | `inotify::inotify_rm_watch` | block | the call takes no pointer | `inotify::a_watch_ends_when_it_is_removed_and_with_what_it_watches` |
 //! | `io::read` | block | at most `len` bytes are written, all inside the slice | `abi::read_and_write_move_bytes` |
 //! | `io::read_uninit` | block | the same | `abi::read_and_write_move_bytes` |
-//! | `io::read_uninit` | block | as many were written as the call returned | `abi::read_and_write_move_bytes` |
+//! | `io::read_uninit` | block | as many were written as the call returned, which is clamped to the buffer | `abi::read_and_write_move_bytes` |
 //! | `io::write` | block | at most `len` bytes are read, all inside the slice | `abi::read_and_write_move_bytes` |
 //! | `io::close_raw` | block | the number's one owner has given it up | `no_std/descriptors::a_descriptor_is_closed_when_dropped` |
 //! | `io::fcntl_dupfd_cloexec` | block | this command takes no pointer | `abi::fcntl_dupfd_cloexec_duplicates` |
@@ -137,6 +137,25 @@ macro_rules! call {
             Err(errno) => Err($crate::Error::new($crate::sys::number::$name, errno)),
         }
     };
+}
+
+/// Issues a system call that returns a count, as `call!` does. A count above `$most`
+/// becomes `$most`: the kernel returns none, but a seccomp supervisor may.
+///
+/// `$most` is the length of some memory, so it is at most `isize::MAX`.
+macro_rules! count {
+    ($name:ident, $most:expr $(, $arg:expr)* $(,)?) => {{
+        let most: usize = $most;
+        // One comparison finds both exceptions: as an unsigned number, an error is greater
+        // than any count.
+        match syscalls::raw_syscall!($crate::sys::number::$name $(, $arg)*) {
+            count if count <= most => Ok(count),
+            result => match $crate::Errno::from_ret(result) {
+                Ok(_) => Ok($crate::sys::clamped(most).min(most)),
+                Err(errno) => Err($crate::Error::new($crate::sys::number::$name, errno)),
+            },
+        }
+    }};
 }
 
 mod address;
@@ -221,6 +240,14 @@ pub use vectored::{IoSlice, IoSliceMut, UIO_MAXIOV, readv, sendmsg};
 pub(crate) use word::{AtomicWord, fence};
 
 use fd::{FromRawFd, OwnedFd, RawFd};
+
+/// Returns `most`, as the result of a system call would be returned: in the same register,
+/// which saves an instruction around each call of `count!`.
+#[cold]
+#[inline(never)]
+fn clamped(most: usize) -> usize {
+    most
+}
 
 /// Takes ownership of the descriptor that a successful call returned.
 ///

@@ -236,7 +236,18 @@ pub fn sendto(
     let (start, count) = (buf.as_ptr(), buf.len());
     // SAFETY: before it returns, the kernel reads at most `count` bytes, all inside
     // `buf`, and `len` bytes of the address; a null address tells it to read none.
-    unsafe { call!(sendto, fd.as_raw_fd(), start, count, flags, addr, len) }
+    unsafe {
+        count!(
+            sendto,
+            count,
+            fd.as_raw_fd(),
+            start,
+            count,
+            flags,
+            addr,
+            len
+        )
+    }
 }
 
 /// `recvfrom(sockfd, buf, len, flags, src_addr, addrlen)`: receives into `buf`; returns
@@ -262,11 +273,27 @@ pub fn sendto(
 #[inline]
 pub fn recvfrom(fd: BorrowedFd<'_>, buf: &mut [u8], flags: i32) -> Result<(usize, SockAddr)> {
     let (start, count) = (buf.as_mut_ptr(), buf.len());
+    let most = match flags & MSG_TRUNC {
+        0 => count,
+        // The length that the message had.
+        _ => isize::MAX as usize,
+    };
     SockAddr::receive(|addr, len| {
         // SAFETY: before it returns, the kernel writes at most `count` bytes, all
         // inside `buf`; and it reads `len`, writes at most that many bytes from
         // `addr` on, and writes `len`.
-        unsafe { call!(recvfrom, fd.as_raw_fd(), start, count, flags, addr, len) }
+        unsafe {
+            count!(
+                recvfrom,
+                most,
+                fd.as_raw_fd(),
+                start,
+                count,
+                flags,
+                addr,
+                len
+            )
+        }
     })
 }
 

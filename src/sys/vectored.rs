@@ -52,6 +52,12 @@ mod iovec {
                 bytes: PhantomData,
             }
         }
+
+        /// How many bytes, as with std's.
+        #[inline]
+        pub(super) const fn len(&self) -> usize {
+            self.len
+        }
     }
 
     impl<'a> IoSliceMut<'a> {
@@ -63,6 +69,12 @@ mod iovec {
                 len: bytes.len(),
                 bytes: PhantomData,
             }
+        }
+
+        /// How many bytes, as with std's.
+        #[inline]
+        pub(super) const fn len(&self) -> usize {
+            self.len
         }
     }
 }
@@ -104,10 +116,11 @@ const_assert_eq!(mem::offset_of!(Msghdr<'_>, msg_flags), 48);
 /// - `EINVAL`: more than [`UIO_MAXIOV`] slices.
 #[inline]
 pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    let most = total(bufs.iter().map(|buf| buf.len()));
     let (iov, iovcnt) = (bufs.as_mut_ptr(), bufs.len());
     // SAFETY: the kernel reads `iovcnt` times a `struct iovec`, and writes at most as
     // many bytes as each says, all inside its slice, before it returns.
-    unsafe { call!(readv, fd.as_raw_fd(), iov, iovcnt) }
+    unsafe { count!(readv, most, fd.as_raw_fd(), iov, iovcnt) }
 }
 
 /// `sendmsg(sockfd, msg, flags)` of several slices, one after the other, on a connected
@@ -132,8 +145,16 @@ pub fn sendmsg(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], flags: i32) -> Result<u
         msg_flags: 0,
     };
     let msg = ptr::from_ref(&msg);
+    let most = total(bufs.iter().map(|buf| buf.len()));
     // SAFETY: before it returns, the kernel reads the `msghdr`, in it no name and no
     // control data, `msg_iovlen` times a `struct iovec`, and at most as many bytes as
     // each says, all inside its slice.
-    unsafe { call!(sendmsg, fd.as_raw_fd(), msg, flags) }
+    unsafe { count!(sendmsg, most, fd.as_raw_fd(), msg, flags) }
+}
+
+/// The bytes of all slices. Slices may overlap, so the sum may be greater than any memory.
+fn total(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths
+        .fold(0, usize::saturating_add)
+        .min(isize::MAX as usize)
 }

@@ -20,7 +20,7 @@ pub struct Call {
     pub name: &'static str,
     /// Where the call takes a descriptor, this is it.
     pub first_argument: i32,
-    /// It was not made: this is what it answered instead.
+    /// The call was not made: it returned this errno instead.
     pub failed: Option<Errno>,
 }
 
@@ -31,6 +31,8 @@ pub struct Plan {
     pub places: BTreeMap<usize, Errno>,
     /// All of that name, from then on.
     pub later: Option<(&'static str, Errno)>,
+    /// All of that name are not made, and return this value.
+    pub returned: Option<(&'static str, i64)>,
 }
 
 #[derive(Default)]
@@ -70,7 +72,8 @@ impl Faults {
         std::mem::take(&mut self.state.lock().expect("no panic").calls)
     }
 
-    fn answer(&self, asked: &Notification) -> Option<Errno> {
+    /// The errno or the value that the call returns instead of being made.
+    fn answer(&self, asked: &Notification) -> Option<Result<i64, Errno>> {
         const F_GETFD: i32 = 1;
 
         let mut state = self.state.lock().expect("no panic");
@@ -97,7 +100,8 @@ impl Faults {
             first_argument,
             failed,
         });
-        failed
+        let returned = state.plan.returned.filter(|&(other, _)| other == name);
+        failed.map(Err).or(returned.map(|(_, value)| Ok(value)))
     }
 }
 
@@ -201,12 +205,17 @@ fn supervise(listener: &OwnedFd, faults: &Faults) {
             Err(errno) => panic!("{errno}"),
         }
         over = asked.number == Sysno::read as i32 && asked.arguments[0] as i32 == NO_MORE;
-        let failed = faults.answer(&asked);
+        let instead = faults.answer(&asked);
+        let (value, error) = match instead {
+            Some(Ok(value)) => (value, 0),
+            Some(Err(errno)) => (0, -errno.into_raw()),
+            None => (0, 0),
+        };
         let answer = Answer {
             id: asked.id,
-            value: 0,
-            error: failed.map_or(0, |errno| -errno.into_raw()),
-            flags: failed.map_or(MAKE_THE_CALL, |_| 0),
+            value,
+            error,
+            flags: instead.map_or(MAKE_THE_CALL, |_| 0),
         };
         let pointer = &raw const answer;
         // SAFETY: the kernel reads the 24 bytes of `answer`.

@@ -1967,7 +1967,7 @@ fn run<E>(site: &Site<E>, faults: &Faults, plan: Plan) -> Run<E> {
 fn fails_at(place: usize, errno: Errno) -> Plan {
     Plan {
         places: BTreeMap::from([(place, errno)]),
-        later: None,
+        ..Plan::default()
     }
 }
 
@@ -2301,7 +2301,7 @@ fn pwait2_is_not_asked_for_again_after_an_interruption_either() {
                 let mut queue = queue();
                 faults.plan(Plan {
                     places: BTreeMap::from([(0, errno), (1, Errno::EINTR)]),
-                    later: None,
+                    ..Plan::default()
                 });
                 let waited = faults.during(|| queue.poll(&mut Events::<1>::new(), FRACTION));
                 assert!(waited.unwrap_err().is_interrupted(), "{errno:?}");

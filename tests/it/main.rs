@@ -33,6 +33,7 @@ mod notes;
 mod pipe;
 mod poll;
 mod process;
+mod raw;
 mod readme;
 mod registration_while_blocked;
 mod registry;

@@ -26,7 +26,7 @@ fault packed-on-aarch64 arm64 'abi notes' "${unasserted[@]}" \
 fault wrong-number-in-the-table '!native' abi \
     src/sys/number.rs 'epoll_ctl               4         233       21' 'epoll_ctl               4         234       21'
 fault wrong-number-for-the-wait native 'poll abi' \
-    src/sys/epoll.rs 'call!(epoll_wait, epfd' 'call!(epoll_create1, epfd'
+    src/sys/epoll.rs 'count!(epoll_wait, max, epfd' 'count!(epoll_create1, max, epfd'
 fault wrong-number-for-the-pwait '!both' 'abi' \
     src/sys/epoll.rs '            epoll_pwait,' '            epoll_pwait2,'
 fault sigsetsize-16 both 'abi' \
@@ -34,7 +34,7 @@ fault sigsetsize-16 both 'abi' \
             mem::size_of::<SigSet>()
         )
     }?;
-    // SAFETY: it wrote that many.
+    // SAFETY: it wrote that many, and `count!` has clamped them to `max`.
     Ok(unsafe { filled(events, count) })
 }
 
@@ -42,7 +42,7 @@ fault sigsetsize-16 both 'abi' \
             2 * mem::size_of::<SigSet>()
         )
     }?;
-    // SAFETY: it wrote that many.
+    // SAFETY: it wrote that many, and `count!` has clamped them to `max`.
     Ok(unsafe { filled(events, count) })
 }
 
@@ -64,11 +64,28 @@ fault data-truncated both 'abi' \
 fault token-truncated '!native' 'abi' \
     src/event.rs 'self.data() as usize' 'self.data() as u32 as usize'
 fault sign-of-errno both errors \
-    src/sys/mod.rs 'number::$name, errno)' 'number::$name, syscalls::Errno::new(-errno.into_raw()))'
+    src/sys/mod.rs 'Ok(value) => Ok(value),
+            Err(errno) => Err($crate::Error::new($crate::sys::number::$name, errno))' 'Ok(value) => Ok(value),
+            Err(errno) => Err($crate::Error::new($crate::sys::number::$name, syscalls::Errno::new(-errno.into_raw())))'
 fault errno-lost-in-io-error '!native' errors \
     src/error.rs 'from_raw_os_error(error.errno.into_raw())' 'other("failed")'
 fault count-off-by-one both 'poll buffer' \
-    src/sys/epoll.rs 'buffer.set_len(len)' 'buffer.set_len(len.saturating_sub(1))'
+    src/sys/epoll.rs 'buffer.set_len(len, Internal(()))' 'buffer.set_len(len.saturating_sub(1), Internal(()))'
+fault count-not-clamped native raw \
+    src/sys/mod.rs 'Ok(_) => Ok($crate::sys::clamped(most).min(most))' 'Ok(count) => Ok(count)'
+fault hidden-method-can-be-called '!native' misuse \
+    src/sys/epoll.rs 'fn clear_and_lend(&mut self, _: Internal) -> &mut [MaybeUninit<EpollEvent>];' 'fn clear_and_lend(&mut self) -> &mut [MaybeUninit<EpollEvent>];' \
+    src/sys/epoll.rs 'buffer.clear_and_lend(Internal(()))' 'buffer.clear_and_lend()' \
+    src/sys/epoll.rs 'fn clear_and_lend(&mut self, _: Internal) -> &mut [MaybeUninit<EpollEvent>] {
+        self.clear();
+        self.spare' 'fn clear_and_lend(&mut self) -> &mut [MaybeUninit<EpollEvent>] {
+        self.clear();
+        self.spare' \
+    src/sys/epoll.rs 'fn clear_and_lend(&mut self, _: Internal) -> &mut [MaybeUninit<EpollEvent>] {
+        self.clear();
+        &mut' 'fn clear_and_lend(&mut self) -> &mut [MaybeUninit<EpollEvent>] {
+        self.clear();
+        &mut'
 fault stale-events '!native' buffer \
     src/sys/epoll.rs '        self.clear();
         self.spare_capacity_mut()' '        // SAFETY: none.
@@ -195,7 +212,7 @@ fault trials-data-truncated '!native' differential \
 fault trials-token-truncated '!native' differential \
     src/event.rs 'self.data() as usize' 'self.data() as u32 as usize'
 fault trials-count-off-by-one '!native' differential \
-    src/sys/epoll.rs 'buffer.set_len(len)' 'buffer.set_len(len.saturating_sub(1))'
+    src/sys/epoll.rs 'buffer.set_len(len, Internal(()))' 'buffer.set_len(len.saturating_sub(1), Internal(()))'
 fault trials-room-short-by-one '!native' differential \
     src/sys/epoll.rs 'events.len().min(MAX_EVENTS)' '(events.len() - usize::from(events.len() > 1)).min(MAX_EVENTS)'
 fault trials-read-closed '!native' differential \

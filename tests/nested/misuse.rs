@@ -21,7 +21,7 @@ fn are_refused(features: &[&str], least: usize) {
 
 #[test]
 fn with_std_it_is_refused_for_the_reason_stated() {
-    are_refused(&["--features", "std"], 17);
+    are_refused(&["--features", "std"], 18);
 }
 
 #[test]
