@@ -23,7 +23,7 @@ pub type Result<T> = core::result::Result<T, Error>;
 /// assert_eq!(
 ///     error.to_string(),
 ///     "epoll_ctl: EPERM (Operation not permitted): \
-///      the file cannot be polled: a regular file, a directory or /dev/null is always ready",
+///      the file cannot be polled: a regular file, a directory or a device such as /dev/null is always ready",
 /// );
 /// # Ok::<(), epore::Error>(())
 /// ```

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use static_assertions::assert_impl_all;
 
 use crate::fd::{AsFd, OwnedFd};
-use crate::sys::{self, IN_CLOEXEC, IN_NONBLOCK};
+use crate::sys::{self, IN_CLOEXEC, IN_MASK_ADD, IN_MASK_CREATE, IN_NONBLOCK};
 use crate::{Errno, Result};
 
 #[doc(no_inline)]
@@ -106,7 +106,9 @@ impl Inotify {
     /// - `ENOENT`, `ENOTDIR`, `ELOOP`, `ENAMETOOLONG`: nothing is there.
     /// - `EACCES`: it may not be read.
     /// - `ENOSPC`: the limit `/proc/sys/fs/inotify/max_user_watches`.
-    /// - `EINVAL`: `mask` asks for nothing.
+    /// - `EINVAL`: `mask` has no bit that inotify knows, or both `IN_MASK_ADD` and
+    ///   `IN_MASK_CREATE`, which exclude each other.
+    /// - `EEXIST`: `mask` has `IN_MASK_CREATE`, and the file is watched already.
     /// - `ENOMEM`: the kernel has no memory for it.
     #[doc(alias = "inotify_add_watch")]
     pub fn add(&self, path: &CStr, mask: u32) -> Result<Watch> {
@@ -116,7 +118,11 @@ impl Inotify {
                 Errno::ENOSPC => {
                     Some("the user's limit is reached (/proc/sys/fs/inotify/max_user_watches)")
                 }
-                Errno::EINVAL => Some("the mask asks for nothing"),
+                Errno::EINVAL if mask & IN_MASK_ADD != 0 && mask & IN_MASK_CREATE != 0 => {
+                    Some("IN_MASK_ADD and IN_MASK_CREATE exclude each other")
+                }
+                Errno::EINVAL => Some("the mask has no bit that inotify knows"),
+                Errno::EEXIST => Some("the file is watched already, and IN_MASK_CREATE is set"),
                 _ => None,
             })
         })

@@ -522,7 +522,8 @@ impl Registry {
             Errno::EEXIST => Some("the source is registered already: reregister it"),
             Errno::ENOENT => Some("the source is not registered with this queue"),
             Errno::EPERM => Some(
-                "the file cannot be polled: a regular file, a directory or /dev/null is always ready",
+                "the file cannot be polled: \
+                 a regular file, a directory or a device such as /dev/null is always ready",
             ),
             Errno::EBADF => Some("the source's descriptor is closed, or was opened with O_PATH"),
             Errno::ELOOP => Some("queues watch each other in a circle, or nest too deep"),

@@ -105,14 +105,10 @@ impl TcpListener {
         Ok((TcpStream { socket }, to_ip(peer, Sysno::accept4)?))
     }
 
-    /// Takes the pending error, if any.
-    ///
-    /// # Errors
-    ///
-    /// None that a healthy kernel gives.
+    /// Takes the pending error, if any. It names `getsockopt`.
     #[doc(alias = "SO_ERROR")]
     pub fn take_error(&self) -> Result<Option<Error>> {
-        pending_error(&self.socket, Sysno::accept4)
+        pending_error(&self.socket, Sysno::getsockopt)
     }
 }
 
@@ -187,15 +183,22 @@ impl TcpStream {
         Ok(Self { socket })
     }
 
-    /// The outcome of the connect, or the error that has hit the connection since;
-    /// asking clears it. The error names `connect`.
+    /// Takes the pending error: the outcome of the connect, or what has ended the connection
+    /// since. It is returned once.
+    ///
+    /// `ECONNREFUSED`, which only a connect can leave, names `connect`. Any other error names
+    /// `getsockopt`, which has returned it: an accepted stream has never connected.
     ///
     /// # Errors
     ///
     /// None that a healthy kernel gives.
     #[doc(alias = "SO_ERROR")]
     pub fn take_error(&self) -> Result<Option<Error>> {
-        pending_error(&self.socket, Sysno::connect)
+        let error = pending_error(&self.socket, Sysno::getsockopt)?;
+        Ok(error.map(|error| match error.errno() {
+            Errno::ECONNREFUSED => explain_address(Error::new(Sysno::connect, error.errno())),
+            _ => error,
+        }))
     }
 
     /// Sends small segments at once (`true`), or lets them wait for more to join.

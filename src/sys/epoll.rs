@@ -165,7 +165,8 @@ pub fn epoll_create1(flags: i32) -> Result<OwnedFd> {
 /// - `EBADF`: `fd` was opened with `O_PATH`.
 /// - `EEXIST`: [`EPOLL_CTL_ADD`] of a descriptor that is registered already.
 /// - `ENOENT`: [`EPOLL_CTL_MOD`] or [`EPOLL_CTL_DEL`] of one that is not.
-/// - `EPERM`: the file cannot be polled: a regular file or a directory.
+/// - `EPERM`: the file has no `poll` operation: a regular file, a directory, `/dev/null` and
+///   some other devices. It is always ready.
 /// - `EINVAL`: `epfd` is not a queue, or is `fd`; `op` is none of the three; or
 ///   [`EPOLLEXCLUSIVE`] together with a flag, an operation or a target that
 ///   excludes it.

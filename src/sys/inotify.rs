@@ -84,8 +84,10 @@ pub fn inotify_init1(flags: i32) -> Result<OwnedFd> {
 /// - `ENOENT`, `ENOTDIR`, `ELOOP`, `ENAMETOOLONG`: nothing is there.
 /// - `EACCES`: it may not be read.
 /// - `ENOSPC`: the user's limit, `/proc/sys/fs/inotify/max_user_watches`.
-/// - `EINVAL`: `mask` asks for nothing, or `fd` is no such queue.
-/// - `EEXIST`: [`IN_MASK_CREATE`] of what is watched already.
+/// - `EINVAL`: `mask` has no bit that inotify knows, or both [`IN_MASK_ADD`] and
+///   [`IN_MASK_CREATE`], which exclude each other (Linux 4.18); or `fd` is not an inotify
+///   instance.
+/// - `EEXIST`: [`IN_MASK_CREATE`], and the file is watched already.
 /// - `ENOMEM`: the kernel has no memory for it.
 pub fn inotify_add_watch(fd: BorrowedFd<'_>, pathname: &CStr, mask: u32) -> Result<i32> {
     // SAFETY: the kernel reads `pathname` up to its zero before it returns.

@@ -133,7 +133,9 @@ pub fn fcntl_getfl(fd: BorrowedFd<'_>) -> Result<i32> {
 ///
 /// # Errors
 ///
-/// - `EINVAL`, `EPERM`: the file does not take these flags.
+/// - `EINVAL`: the file does not take these flags.
+/// - `EPERM`: `O_APPEND` cannot be cleared of an append-only file, and `O_NOATIME` is for the
+///   file's owner.
 #[doc(alias = "F_SETFL")]
 pub fn fcntl_setfl(fd: BorrowedFd<'_>, flags: i32) -> Result<()> {
     // SAFETY: this command takes no pointer.

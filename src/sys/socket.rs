@@ -218,6 +218,7 @@ pub fn getpeername(fd: BorrowedFd<'_>) -> Result<SockAddr> {
 /// - `ENOENT`, `EACCES`: no such path, or no right to write to it. `EACCES` also: a
 ///   broadcast address without `SO_BROADCAST`.
 /// - `ENETUNREACH`, `EHOSTUNREACH`: no way leads there.
+/// - `EPERM`: a firewall of this machine drops it.
 /// - `EINTR`: a signal was handled before anything was sent.
 /// - `ENOTSOCK`: not a socket.
 /// - `ENOBUFS`, `ENOMEM`: the kernel has no memory for it.

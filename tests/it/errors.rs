@@ -34,7 +34,7 @@ fn registering_what_cannot_be_polled_is_refused_with_the_reason() {
         says(
             register(&File::open(path).unwrap(), READABLE),
             "epoll_ctl: EPERM (Operation not permitted): the file cannot be polled: \
-             a regular file, a directory or /dev/null is always ready",
+             a regular file, a directory or a device such as /dev/null is always ready",
         );
     }
 }
@@ -194,6 +194,37 @@ fn nobody_listens() {
         outcome,
         "connect: ECONNREFUSED (Connection refused): nobody listens at that address",
     );
+}
+
+/// Closing with data that was not read resets the connection.
+fn resets(far: impl Sized, near: &impl AsFd) {
+    drop(far);
+    common::queue::expect_event(&mut watching(near, Interest::PRIORITY));
+}
+
+#[test]
+fn the_pending_error_of_a_stream_that_never_connected_does_not_name_connect() {
+    const RESET: &str = "getsockopt: ECONNRESET (Connection reset by peer)";
+    let pending = |error: epore::Result<Option<epore::Error>>| {
+        let error = error.unwrap().expect("a pending error");
+        assert_eq!(error.errno(), Errno::ECONNRESET);
+        says::<()>(Err(error), RESET);
+    };
+    for accepted_is_reset in [true, false] {
+        let (client, server) = common::tcp::pair();
+        let (near, far) = match accepted_is_reset {
+            true => (server, client),
+            false => (client, server),
+        };
+        near.write(b"never read").unwrap();
+        common::tcp::readable(&far);
+        resets(far, &near);
+        pending(near.take_error());
+    }
+    let (near, far) = epore::net::UnixStream::pair().unwrap();
+    near.write(b"never read").unwrap();
+    resets(far, &near);
+    pending(near.take_error());
 }
 
 #[test]

@@ -196,7 +196,26 @@ fn what_cannot_be_watched_says_why() {
         errno(c"/proc/self/exe", IN_CREATE | IN_ONLYDIR),
         Errno::ENOTDIR
     );
-    assert_eq!(errno(c"/", 0), Errno::EINVAL);
+    let says = |mask, errno, reason| {
+        let error = inotify.add(c"/", mask).unwrap_err();
+        assert_eq!((error.errno(), error.reason()), (errno, Some(reason)));
+    };
+    let unknown = 1 << 27;
+    for mask in [0, unknown] {
+        says(
+            mask,
+            Errno::EINVAL,
+            "the mask has no bit that inotify knows",
+        );
+    }
+    let both = sys::IN_MASK_ADD | sys::IN_MASK_CREATE;
+    let reason = "IN_MASK_ADD and IN_MASK_CREATE exclude each other";
+    for mask in [both, both | IN_CREATE] {
+        says(mask, Errno::EINVAL, reason);
+    }
+    inotify.add(c"/", IN_CREATE).unwrap();
+    let reason = "the file is watched already, and IN_MASK_CREATE is set";
+    says(IN_CREATE | sys::IN_MASK_CREATE, Errno::EEXIST, reason);
     let flags = sys::inotify_init1(1).unwrap_err();
     assert_eq!(
         (flags.syscall(), flags.errno()),

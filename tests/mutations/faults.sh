@@ -71,6 +71,10 @@ fault errno-lost-in-io-error '!native' errors \
     src/error.rs 'from_raw_os_error(error.errno.into_raw())' 'other("failed")'
 fault count-off-by-one both 'poll buffer' \
     src/sys/epoll.rs 'buffer.set_len(len, Internal(()))' 'buffer.set_len(len.saturating_sub(1), Internal(()))'
+fault accepted-names-connect '!native' errors \
+    src/net/tcp.rs 'pending_error(&self.socket, Sysno::getsockopt)?' 'pending_error(&self.socket, Sysno::connect)?'
+fault masks-explained-wrongly '!native' inotify \
+    src/inotify.rs 'Errno::EINVAL if mask & IN_MASK_ADD != 0' 'Errno::EINVAL if mask & IN_MASK_ADD == 0'
 fault count-not-clamped native raw \
     src/sys/mod.rs 'Ok(_) => Ok($crate::sys::clamped(most).min(most))' 'Ok(count) => Ok(count)'
 fault hidden-method-can-be-called '!native' misuse \

@@ -97,14 +97,10 @@ impl UnixListener {
         Ok((UnixStream { socket }, peer))
     }
 
-    /// Takes the pending error, if any.
-    ///
-    /// # Errors
-    ///
-    /// None that a healthy kernel gives.
+    /// Takes the pending error, if any. It names `getsockopt`.
     #[doc(alias = "SO_ERROR")]
     pub fn take_error(&self) -> Result<Option<Error>> {
-        pending_error(&self.socket, Sysno::accept4)
+        pending_error(&self.socket, Sysno::getsockopt)
     }
 }
 
@@ -148,14 +144,10 @@ impl UnixStream {
         Ok((Self { socket: one }, Self { socket: other }))
     }
 
-    /// Takes the error that has hit the connection, if any. It names `connect`.
-    ///
-    /// # Errors
-    ///
-    /// None that a healthy kernel gives.
+    /// Takes the error that has ended the connection, if any. It names `getsockopt`.
     #[doc(alias = "SO_ERROR")]
     pub fn take_error(&self) -> Result<Option<Error>> {
-        pending_error(&self.socket, Sysno::connect)
+        pending_error(&self.socket, Sysno::getsockopt)
     }
 }
 
