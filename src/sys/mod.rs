@@ -24,17 +24,24 @@
 //! # Ok::<(), epore::Error>(())
 //! ```
 //!
-//! Flags are plain integers, as in the man pages: a bit the kernel does not know
-//! is the kernel's to refuse, and none of them can make a call unsafe.
+//! Flags, options and requests are plain integers, as in the man pages. The kernel refuses
+//! what it does not know. The few values with which a call could use memory after it has
+//! returned, or a descriptor that was not lent, are refused here: see
+//! [Integers](#integers).
 //!
 //! # Soundness
 //!
-//! What is `unsafe` here: 77 blocks and 8 functions, no `impl` and no trait. Each
-//! pointer that a call gets is valid until the call returns, and no call but `close`
-//! and those that open touches a descriptor it does not borrow. (`execve` closes those
-//! that were opened to be closed then, and the program with them.) In detail, with the
-//! test that would notice (`abi::` is `tests/it/abi.rs` or `tests/nested/abi.rs`; a test of the
-//! repository keeps this table and the source the same):
+//! What is `unsafe` here: 77 blocks and 8 functions, no `impl` and no trait. Every
+//! pointer that a call gets is valid until the call returns, and no call but `close` and
+//! those that open touches a descriptor that it does not borrow. (`execve` closes the
+//! descriptors that are marked close-on-exec, and replaces the program.) The kernel, a seccomp
+//! supervisor and a debugger are trusted to have written what a call says that it has
+//! written, and to return descriptors that nobody else owns. A count that exceeds the buffer
+//! is clamped to it.
+//!
+//! The table lists every `unsafe` block and function, what has to hold, and the test that
+//! would notice if it did not: `abi::` is `tests/it/abi.rs` or `tests/nested/abi.rs`. A test of
+//! the repository compares the table with the source.
 //!
 //! | where | | what has to hold | noticed by |
 //! | --- | --- | --- | --- |
@@ -123,6 +130,53 @@
 //! | `vectored::readv` | block | each slice is a `struct iovec`, and no more is written than it says | `abi::slices_are_filled_and_sent_in_order` |
 //! | `vectored::sendmsg` | block | the same, read; and the `msghdr`, which names nothing else | `abi::slices_are_filled_and_sent_in_order` |
 //! | `atomic::compare_exchange` | block | aarch64: the word alone is read and written | `waker::no_wake_of_many_threads_is_lost` |
+//!
+//! ## Integers
+//!
+//! An integer could break two promises. A flag could let the kernel use memory after the call
+//! has returned, and an option, a request or an id could name a descriptor that was not lent.
+//! The table has every integer argument of this module, and the reason why it does neither.
+//! `sys` has no call that takes a request of the caller's (`ioctl` and `fcntl` are bound to one
+//! request for each function). An address ([`SockAddr`]) is one of IPv4, IPv6 or Unix, or was
+//! written by the kernel. Control data is never sent or received.
+//!
+//! Memory of the program is also a file, `/proc/self/mem`, which can be written to through any
+//! safe interface to files; std says the same of its own.
+//!
+//! | function | integers | why it is safe |
+//! | --- | --- | --- |
+//! | `epoll::epoll_create1` | `flags` | They are about the descriptor that is opened. |
+//! | `epoll::epoll_ctl` | `op` | Each operation copies the event, and refers to the open file of `fd`, not to its number. |
+//! | `epoll::epoll_wait` | `timeout` | A time. |
+//! | `epoll::epoll_pwait` | `timeout` | A time. |
+//! | `eventfd::eventfd2` | `initval`, `flags` | The value of the counter; they are about the descriptor that is opened. |
+//! | `inotify::inotify_init1` | `flags` | They are about the descriptor that is opened. |
+//! | `inotify::inotify_add_watch` | `mask` | Which events are reported. The path is read before the call returns. |
+//! | `inotify::inotify_rm_watch` | `wd` | A watch of the lent instance. |
+//! | `io::fcntl_dupfd_cloexec` | `min` | The new number is free, whatever `min` is: nothing is replaced. |
+//! | `io::fcntl_setfl` | `flags` | They are about the lent open file. `O_DIRECT` reads and writes end before their call returns. |
+//! | `option::getsockopt_int` | `level`, `optname` | The options whose value is a number, and no others: a list. |
+//! | `option::setsockopt_int` | `level`, `optname`, `value` | The options whose value is a number, and no others: the same list. |
+//! | `option::setsockopt_ip_mreq` | `optname` | One of two. |
+//! | `option::setsockopt_ipv6_mreq` | `optname`, `ifindex` | One of two; the index of an interface. |
+//! | `pipe::pipe2` | `flags` | They are about the descriptors that are opened. |
+//! | `process::waitid` | `id`, `options` | A PID or a group; a descriptor is borrowed. The result is written before the call returns. |
+//! | `process::pidfd_open` | `pid` | A process. The descriptor is a new one. |
+//! | `process::pidfd_send_signal` | `sig` | A signal. |
+//! | `signal::rt_sigaction` | `signum` | A signal. A disposition is never a function, so none can be left behind. |
+//! | `signal::rt_sigprocmask` | `how` | How the two masks are combined. They are copied. |
+//! | `signal::signalfd4` | `flags` | They are about the descriptor that is opened. The mask is copied. |
+//! | `socket::socket` | `domain`, `type`, `protocol` | They are about the descriptor that is opened. |
+//! | `socket::socketpair` | `domain`, `type`, `protocol` | They are about the descriptors that are opened. |
+//! | `socket::listen` | `backlog` | A count. |
+//! | `socket::accept4` | `flags` | They are about the descriptor that is opened. |
+//! | `socket::sendto` | `flags` | A list of flags with which the kernel copies the data. `MSG_ZEROCOPY` is refused, and so is what is not known. |
+//! | `socket::recvfrom` | `flags` | Received bytes are copied to the buffer before the call returns, or not at all. |
+//! | `socket::shutdown` | `how` | A direction. |
+//! | `time::clock_gettime` | `clockid` | A clock. The ids that hold the number of a descriptor are refused. |
+//! | `timerfd::timerfd_create` | `clockid`, `flags` | A clock; the kernel refuses those that are descriptors. They are about the descriptor that is opened. |
+//! | `timerfd::timerfd_settime` | `flags` | They are about the lent timer. |
+//! | `vectored::sendmsg` | `flags` | As for `sendto`. |
 
 use crate::Result;
 

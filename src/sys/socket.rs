@@ -2,8 +2,11 @@
 
 use core::ptr;
 
+use syscalls::Sysno;
+
 use super::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use super::{Result, SockAddr, own};
+use super::{Result, SockAddr, number, own};
+use crate::{Errno, Error};
 
 /// For [`socket`]: a byte stream; TCP, among internet sockets.
 pub const SOCK_STREAM: i32 = 1;
@@ -17,6 +20,33 @@ pub const SOCK_CLOEXEC: i32 = 0o2000000;
 /// For [`sendto`] and [`sendmsg`](super::sendmsg): `EPIPE` alone, no `SIGPIPE`, when
 /// the peer is gone.
 pub const MSG_NOSIGNAL: i32 = 0x4000;
+/// The flags that [`sendto`] and [`sendmsg`](super::sendmsg) pass on. With each of them the
+/// kernel copies the data before the call returns.
+const SEND_FLAGS: i32 = 0x01 // MSG_OOB
+    | 0x04 // MSG_DONTROUTE
+    | 0x40 // MSG_DONTWAIT
+    | 0x80 // MSG_EOR
+    | 0x800 // MSG_CONFIRM
+    | MSG_NOSIGNAL
+    | 0x8000 // MSG_MORE
+    | 0x4_0000 // MSG_BATCH
+    | 0x2000_0000; // MSG_FASTOPEN
+
+const MSG_ZEROCOPY: i32 = 0x400_0000;
+
+/// Refuses flags that `send` does not pass on to the kernel, in the name of `call`.
+#[inline]
+pub(super) fn check_send_flags(call: Sysno, flags: i32) -> Result<()> {
+    if flags & !SEND_FLAGS == 0 {
+        return Ok(());
+    }
+    let reason = match flags & MSG_ZEROCOPY {
+        0 => "not a flag of send(2)",
+        _ => "with MSG_ZEROCOPY the kernel would read the memory after the call has returned",
+    };
+    Err(Error::new(call, Errno::EINVAL).because(reason))
+}
+
 /// For [`recvfrom`]: what is read stays to be read again.
 pub const MSG_PEEK: i32 = 0x02;
 /// For [`recvfrom`]: return the whole length of a message that was cut.
@@ -215,6 +245,8 @@ pub fn getpeername(fd: BorrowedFd<'_>) -> Result<SockAddr> {
 /// - `ENOTCONN`, `EDESTADDRREQ`: neither connected nor an address given.
 /// - `EISCONN`: a stream takes no address.
 /// - `EINVAL`, `EAFNOSUPPORT`: an address that does not suit the socket.
+/// - `EINVAL`: `flags` holds `MSG_ZEROCOPY`, with which the kernel would read `buf` after the
+///   call has returned, or a bit that is not a flag of this call. The call is not made.
 /// - `ENOENT`, `EACCES`: no such path, or no right to write to it. `EACCES` also: a
 ///   broadcast address without `SO_BROADCAST`.
 /// - `ENETUNREACH`, `EHOSTUNREACH`: no way leads there.
@@ -230,6 +262,7 @@ pub fn sendto(
     flags: i32,
     dest_addr: Option<&SockAddr>,
 ) -> Result<usize> {
+    check_send_flags(number::sendto, flags)?;
     let (addr, len) = match dest_addr.map(SockAddr::as_bytes) {
         Some(bytes) => (bytes.as_ptr(), bytes.len()),
         None => (ptr::null(), 0),

@@ -3,7 +3,8 @@ use core::time::Duration;
 
 use static_assertions::const_assert_eq;
 
-use super::Result;
+use super::{Result, number};
+use crate::{Errno, Error};
 
 /// Time since some point in the past; never set back, stands still in suspend.
 pub const CLOCK_MONOTONIC: i32 = 1;
@@ -57,9 +58,15 @@ impl From<Timespec> for Duration {
 ///
 /// # Errors
 ///
-/// - `EINVAL`: no such clock.
+/// - `EINVAL`: no such clock; or the clock of a device, whose `clockid` holds the number of a
+///   descriptor that was not lent. The call is not made then.
 #[inline]
 pub fn clock_gettime(clockid: i32) -> Result<Timespec> {
+    // The kernel's `CLOCKFD` and its mask.
+    if clockid < 0 && clockid & 7 == 3 {
+        return Err(Error::new(number::clock_gettime, Errno::EINVAL)
+            .because("the clock of a device, by the number of a descriptor"));
+    }
     let mut now = MaybeUninit::<Timespec>::uninit();
     // SAFETY: the kernel writes one `timespec` into `now` before it returns.
     unsafe { call!(clock_gettime, clockid, now.as_mut_ptr()) }?;

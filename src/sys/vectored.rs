@@ -3,8 +3,9 @@ use core::ptr;
 
 use static_assertions::const_assert_eq;
 
-use super::Result;
 use super::fd::{AsRawFd, BorrowedFd};
+use super::socket::check_send_flags;
+use super::{Result, number};
 
 #[cfg(not(feature = "std"))]
 pub use iovec::{IoSlice, IoSliceMut};
@@ -135,6 +136,7 @@ pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> Result<usize> {
 /// - `EMSGSIZE`: more than [`UIO_MAXIOV`] slices.
 #[inline]
 pub fn sendmsg(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], flags: i32) -> Result<usize> {
+    check_send_flags(number::sendmsg, flags)?;
     let msg = Msghdr {
         msg_name: ptr::null(),
         msg_namelen: 0,

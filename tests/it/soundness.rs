@@ -41,6 +41,7 @@ fn table() -> Vec<Row> {
     let source = read("src/sys/mod.rs");
     let rows = (source.lines())
         .skip_while(|line| *line != "//! # Soundness")
+        .take_while(|line| *line != "//! ## Integers")
         .filter_map(|line| line.strip_prefix("//! | `"));
     rows.map(|row| {
         let cells: Vec<_> = (row.split(" | "))
@@ -202,6 +203,118 @@ fn the_named_tests_exist_and_every_obligation_is_stated() {
         let source = read(path.unwrap_or_else(|| panic!("no such file of tests: {row:?}")));
         assert!(names_of_tests(&source).contains(&name), "{row:?}");
     }
+}
+
+/// The integers that a public function takes, by the function.
+type Integers = BTreeMap<String, Vec<String>>;
+
+/// What an integer may be in the signature of a function.
+const INTEGERS: &[&str] = &[
+    "i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "u64", "usize", "RawFd", "WaitId",
+];
+
+/// The public functions of a file that are not methods, and what they take.
+fn integers_of_functions(file: &str, source: &str) -> Integers {
+    let tokens = tokens(source);
+    let mut found = Integers::new();
+    let mut depth = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        match *token {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            "fn" if depth == 0 && at > 0 && tokens[at - 1] == "pub" => {
+                // A parameter is a name, `:` and a type, and ends with the next comma.
+                let parameters = tokens[at..].split(|it| *it == ")").next().unwrap();
+                let begin = parameters
+                    .iter()
+                    .position(|it| *it == "(")
+                    .expect("parameters");
+                let integers: Vec<String> = (parameters[begin + 1..].split(|it| *it == ","))
+                    .filter_map(|it| {
+                        let colon = it.iter().position(|it| *it == ":")?;
+                        INTEGERS
+                            .contains(it.get(colon + 1)?)
+                            .then(|| it[colon - 1].to_owned())
+                    })
+                    .collect();
+                if !integers.is_empty() {
+                    found.insert(format!("{file}::{}", tokens[at + 1]), integers);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn integers_are_found_in_signatures() {
+    let source = r#"
+        pub fn plain(fd: BorrowedFd<'_>, r#type: i32, buf: &[u8]) -> Result<u8> { f(1: i32) }
+        pub fn generic<T>(
+            id: WaitId<'_>,
+            text: Option<&u32>,
+            min: RawFd,
+        ) {}
+        pub(super) fn hidden(flags: i32) {}
+        impl S { pub fn method(flags: i32) {} }
+        pub fn none() {}
+    "#;
+    let expected = Integers::from([
+        ("f::plain".to_owned(), vec!["type".to_owned()]),
+        (
+            "f::generic".to_owned(),
+            vec!["id".to_owned(), "min".to_owned()],
+        ),
+    ]);
+    assert_eq!(integers_of_functions("f", source), expected);
+}
+
+#[test]
+fn every_integer_argument_has_a_reason_why_it_is_safe() {
+    if !is_here("the table of integers") {
+        return;
+    }
+    let mut found = Integers::new();
+    let sys = root().join("src/sys");
+    for file in rust_files(&sys) {
+        let name = file.strip_prefix(&sys).unwrap().with_extension("");
+        found.extend(integers_of_functions(
+            &name.display().to_string(),
+            &read(&file),
+        ));
+    }
+    assert!(found.len() > 20, "only {found:?}");
+
+    let mut listed = Integers::new();
+    for row in read("src/sys/mod.rs")
+        .lines()
+        .skip_while(|line| *line != "//! ## Integers")
+    {
+        let Some(row) = row.strip_prefix("//! | `") else {
+            continue;
+        };
+        let [function, integers, reason] = row.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{row}");
+        };
+        assert!(reason.len() > 7, "{row}");
+        let integers = integers
+            .split(", ")
+            .map(|it| it.trim_matches('`').to_owned());
+        listed.insert(function.trim_matches('`').to_owned(), integers.collect());
+    }
+    for (function, integers) in &found {
+        assert_eq!(
+            listed.get(function),
+            Some(integers),
+            "the row of {function}"
+        );
+    }
+    let gone: Vec<_> = listed
+        .keys()
+        .filter(|it| !found.contains_key(*it))
+        .collect();
+    assert!(gone.is_empty(), "no longer in the source: {gone:?}");
 }
 
 /// The names of the functions that are tests.

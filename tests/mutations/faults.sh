@@ -75,6 +75,15 @@ fault accepted-names-connect '!native' errors \
     src/net/tcp.rs 'pending_error(&self.socket, Sysno::getsockopt)?' 'pending_error(&self.socket, Sysno::connect)?'
 fault masks-explained-wrongly '!native' inotify \
     src/inotify.rs 'Errno::EINVAL if mask & IN_MASK_ADD != 0' 'Errno::EINVAL if mask & IN_MASK_ADD == 0'
+fault zero-copy-not-refused native raw \
+    src/sys/socket.rs 'if flags & !SEND_FLAGS == 0 {' 'if flags & !SEND_FLAGS & !MSG_ZEROCOPY == 0 {'
+fault option-with-a-descriptor '!native' raw \
+    src/sys/option.rs '    53, // SO_CNX_ADVICE' '    50, // SO_ATTACH_BPF
+    53, // SO_CNX_ADVICE'
+fault membership-of-any-option '!native' raw \
+    src/sys/option.rs 'if options.contains(&optname) {' 'if options[0] == optname || optname >= 17 {'
+fault clock-of-a-descriptor '!native' raw \
+    src/sys/time.rs 'clockid < 0 && clockid & 7 == 3' 'clockid > 0 && clockid & 7 == 3'
 fault count-not-clamped native raw \
     src/sys/mod.rs 'Ok(_) => Ok($crate::sys::clamped(most).min(most))' 'Ok(count) => Ok(count)'
 fault hidden-method-can-be-called '!native' misuse \
