@@ -176,6 +176,9 @@ impl Poll {
     /// ([`rt_sigprocmask`](crate::sys::rt_sigprocmask)), or take it as an event
     /// ([`Signals`](crate::signal::Signals)).
     ///
+    /// With the feature `std`, the signals that the C library keeps for itself are left out of
+    /// `mask` ([`SigSet::ALL`]).
+    ///
     /// For programs whose signals have handlers. For others there is
     /// [`Signals`](crate::signal::Signals), which is a source.
     ///
@@ -210,7 +213,7 @@ impl Poll {
         timeout: Option<Duration>,
         mask: SigSet,
     ) -> Result<()> {
-        self.poll_masked(events, timeout, Some(&mask))
+        self.poll_masked(events, timeout, Some(&mask.without_reserved()))
     }
 
     // In the caller's loop whatever the compiler thinks of its size: what a call around the

@@ -5,10 +5,11 @@
 //! end cleanly, by one more token.
 
 use static_assertions::assert_impl_all;
+use syscalls::Sysno;
 
-use crate::Result;
 use crate::fd::{AsFd, OwnedFd};
 use crate::sys::{self, Disposition, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_SETMASK};
+use crate::{Errno, Error, Result};
 
 #[doc(no_inline)]
 pub use crate::sys::{
@@ -57,13 +58,17 @@ impl Signals {
     /// that they do nothing else. Closed on `execve`.
     ///
     /// They stay blocked when this is dropped: one that is pending would do then what it
-    /// was kept from. `SIGKILL` and `SIGSTOP` cannot be kept from anything.
+    /// was kept from.
+    ///
+    /// Some signals are left out of `set`: `SIGKILL` and `SIGSTOP`, and with the feature `std`
+    /// those that the C library keeps for itself ([`SigSet::ALL`]).
     ///
     /// # Errors
     ///
     /// - `EMFILE`, `ENFILE`: the process, or the system, has no descriptor left.
     /// - `ENOMEM`: the kernel has no memory for it.
     pub fn new(set: SigSet) -> Result<Self> {
+        let set = set.without_reserved();
         let signalfd = sys::signalfd4(set, SFD_CLOEXEC | SFD_NONBLOCK)?;
         block(set)?;
         Ok(Self { signalfd })
@@ -118,23 +123,20 @@ impl SignalInfo {
 /// Blocks the signals of `set` too in the calling thread, and returns what it blocked
 /// before. Blocked signals stay pending until they are read or unblocked.
 ///
-/// # Errors
-///
-/// None that a healthy kernel gives.
+/// `SIGKILL` and `SIGSTOP` are never blocked, nor, with the feature `std`, the signals that the
+/// C library keeps for itself ([`SigSet::ALL`]).
 #[doc(alias = "sigprocmask")]
 #[doc(alias = "pthread_sigmask")]
 pub fn block(set: SigSet) -> Result<SigSet> {
-    sys::rt_sigprocmask(SIG_BLOCK, set)
+    sys::rt_sigprocmask(SIG_BLOCK, set.without_reserved())
 }
 
-/// Blocks the signals of `set`, and no others, in the calling thread: as it was, with
-/// what [`block`] has returned.
+/// Replaces the signal mask of the calling thread, and returns what it blocked before. Pass
+/// what [`block`] returned to restore it.
 ///
-/// # Errors
-///
-/// None that a healthy kernel gives.
+/// The signals that [`block`] leaves out are left out here too.
 pub fn set_mask(set: SigSet) -> Result<SigSet> {
-    sys::rt_sigprocmask(SIG_SETMASK, set)
+    sys::rt_sigprocmask(SIG_SETMASK, set.without_reserved())
 }
 
 /// Has `signal` do nothing to the process. Programs that it starts inherit that, except
@@ -142,8 +144,13 @@ pub fn set_mask(set: SigSet) -> Result<SigSet> {
 ///
 /// # Errors
 ///
-/// - `EINVAL`: no such signal, or `SIGKILL` or `SIGSTOP`.
+/// - `EINVAL`: no such signal, or `SIGKILL` or `SIGSTOP`. With the feature `std` also one that
+///   the C library keeps for itself ([`SigSet::ALL`]).
 pub fn ignore(signal: i32) -> Result<()> {
+    if SigSet::is_reserved(signal) {
+        return Err(Error::new(Sysno::rt_sigaction, Errno::EINVAL)
+            .because("the C library keeps this signal for itself"));
+    }
     sys::rt_sigaction(signal, Disposition::Ignore)
 }
 

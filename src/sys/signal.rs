@@ -161,9 +161,31 @@ impl SigSet {
     #[doc(alias = "sigemptyset")]
     pub const EMPTY: Self = Self(0);
 
-    /// Every signal. `SIGKILL` and `SIGSTOP` the kernel leaves out by itself.
+    /// Every signal that a program may use.
+    ///
+    /// - The kernel leaves out `SIGKILL` and `SIGSTOP` by itself, wherever a set is used.
+    /// - With the feature `std`, 32 and 33 are left out, and with musl 34 too. The C library
+    ///   keeps them for itself: `setgid` waits for each thread to handle one, and would hang.
     #[doc(alias = "sigfillset")]
-    pub const ALL: Self = Self(u64::MAX);
+    pub const ALL: Self = Self(u64::MAX).without_reserved();
+
+    /// The signals that the C library keeps for itself, if there is one.
+    const RESERVED: &[i32] = match (cfg!(feature = "std"), cfg!(target_env = "musl")) {
+        (true, true) => &[32, 33, 34],
+        (true, false) => &[32, 33],
+        (false, _) => &[],
+    };
+
+    /// These but the signals that the C library keeps for itself.
+    #[inline]
+    pub(crate) const fn without_reserved(self) -> Self {
+        Self(self.0 & !Self::of(Self::RESERVED).0)
+    }
+
+    /// Whether the C library keeps `signal` for itself.
+    pub(crate) const fn is_reserved(signal: i32) -> bool {
+        Self::of(Self::RESERVED).contains(signal)
+    }
 
     /// These signals.
     pub const fn of(signals: &[i32]) -> Self {
@@ -219,6 +241,9 @@ pub enum Disposition {
 /// `rt_sigaction(signum, act, NULL, 8)` with one of the two dispositions that are
 /// no function.
 ///
+/// Where there is a C library, leave 32 and 33 to it, and 34 to musl: see [`SigSet::ALL`]. This
+/// call does not.
+///
 /// See [sigaction(2)](https://man7.org/linux/man-pages/man2/sigaction.2.html).
 ///
 /// # Errors
@@ -236,6 +261,9 @@ pub fn rt_sigaction(signum: i32, disposition: Disposition) -> Result<()> {
 
 /// `rt_sigprocmask(how, set, oldset, 8)`: changes which signals the calling thread
 /// blocks, and returns those it blocked before. A blocked signal stays pending.
+///
+/// Where there is a C library, leave 32 and 33 to it, and 34 to musl: see [`SigSet::ALL`]. This
+/// call does not.
 ///
 /// See [sigprocmask(2)](https://man7.org/linux/man-pages/man2/sigprocmask.2.html).
 ///

@@ -3,20 +3,31 @@
 use crate::common;
 
 use common::kernel::{self, SIGUSR1};
-use common::queue::{AT_ONCE, DEADLINE, expect_event, expect_silence, queue, watching};
+use common::queue::{AT_ONCE, DEADLINE, Watchdog, expect_event, expect_silence, queue, watching};
 use epore::fd::AsFd;
 use epore::process::Child;
 use epore::signal::{self, SIGCHLD, SIGHUP, SIGKILL, SIGPIPE, SIGTERM, SigSet, Signals};
 use epore::sys::{self, Disposition};
-use epore::{Errno, Events, Interest, Result};
+use epore::{Errno, Events, Interest, Result, Token, Waker};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use syscalls::{Sysno, syscall};
+
+/// The signals that the C library keeps for itself.
+const RESERVED: &[i32] = if cfg!(target_env = "musl") {
+    &[32, 33, 34]
+} else {
+    &[32, 33]
+};
+
+/// Those and all others.
+const EVERY: SigSet = SigSet(u64::MAX);
 
 const USR1: SigSet = SigSet::of(&[SIGUSR1]);
 
@@ -42,7 +53,8 @@ fn a_set_holds_what_was_put_in() {
     assert_eq!(set, SigSet(1 | 1 << 63 | 1 << 14));
     for signal in 1..=64 {
         assert_eq!(set.contains(signal), [1, 64, SIGTERM].contains(&signal));
-        assert!(SigSet::ALL.contains(signal) && !SigSet::EMPTY.contains(signal));
+        assert_ne!(SigSet::ALL.contains(signal), RESERVED.contains(&signal));
+        assert!(!SigSet::EMPTY.contains(signal));
         assert_eq!(SigSet::EMPTY.with(signal).without(signal), SigSet::EMPTY);
     }
     set = set.without(1).without(64);
@@ -180,6 +192,107 @@ fn what_cannot_be_blocked_is_not() {
     })
     .join()
     .unwrap();
+}
+
+/// What a thread of this process blocks, as the kernel shows it.
+fn blocked_by(thread: i32) -> SigSet {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).expect("a thread");
+    let blocked = (status.lines())
+        .find_map(|line| line.strip_prefix("SigBlk:"))
+        .expect("a mask");
+    SigSet(u64::from_str_radix(blocked.trim(), 16).expect("a mask"))
+}
+
+#[track_caller]
+fn leaves_the_reserved_ones(blocked: SigSet) {
+    for &signal in RESERVED {
+        assert!(!blocked.contains(signal), "{signal} of {blocked:x?}");
+    }
+    assert!(
+        blocked.contains(SIGHUP) && blocked.contains(64),
+        "{blocked:x?}"
+    );
+}
+
+#[test]
+fn the_signals_of_the_c_library_are_never_blocked_or_ignored() {
+    const CHECK: &str = "the signals of the C library";
+    if common::is_emulated() {
+        return common::left_out(CHECK, "the emulator has its own");
+    }
+    let ways: [fn(); 3] = [
+        || _ = signal::block(EVERY).unwrap(),
+        || _ = signal::set_mask(EVERY).unwrap(),
+        || drop(Signals::new(EVERY).unwrap()),
+    ];
+    for way in ways {
+        let blocking = thread::spawn(move || {
+            way();
+            blocked_by(kernel::thread_id())
+        });
+        leaves_the_reserved_ones(blocking.join().unwrap());
+    }
+    for &signal in RESERVED {
+        let error = signal::ignore(signal).unwrap_err();
+        assert_eq!(
+            (error.syscall(), error.errno()),
+            ("rt_sigaction", Errno::EINVAL)
+        );
+        let reason = "the C library keeps this signal for itself";
+        assert_eq!(error.reason(), Some(reason));
+    }
+}
+
+#[test]
+fn a_wait_with_a_mask_leaves_the_signals_of_the_c_library() {
+    if common::is_emulated() {
+        return common::left_out("the mask of a wait", "the emulator has its own");
+    }
+    let mut queue = queue();
+    let waker = Waker::new(queue.registry(), Token(1)).unwrap();
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        scope.spawn(move || {
+            sender.send(kernel::thread_id()).unwrap();
+            let mut events = Events::<1>::new();
+            queue
+                .poll_with_mask(&mut events, Some(DEADLINE), EVERY)
+                .unwrap();
+        });
+        let thread = receiver.recv().unwrap();
+        let blocked = common::wait_until(DEADLINE, || {
+            let blocked = blocked_by(thread);
+            blocked.contains(SIGHUP).then_some(blocked)
+        });
+        waker.wake().unwrap();
+        leaves_the_reserved_ones(blocked.expect("a mask during the wait"));
+    });
+}
+
+#[test]
+fn setgid_returns_while_another_thread_blocks_every_signal() {
+    unsafe extern "C" {
+        safe fn getgid() -> u32;
+        safe fn setgid(gid: u32) -> i32;
+    }
+    if common::is_emulated() {
+        return common::left_out("setgid with every signal blocked", "in an emulator");
+    }
+    kernel::alone(|| {
+        let _watchdog = Watchdog::within(Duration::from_secs(10));
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let (end, ended) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                signal::block(EVERY).unwrap();
+                sender.send(()).unwrap();
+                let _ = ended.recv();
+            });
+            receiver.recv().unwrap();
+            assert_eq!(setgid(getgid()), 0);
+            drop(end);
+        });
+    });
 }
 
 #[test]

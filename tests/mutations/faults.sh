@@ -84,6 +84,10 @@ fault membership-of-any-option '!native' raw \
     src/sys/option.rs 'if options.contains(&optname) {' 'if options[0] == optname || optname >= 17 {'
 fault clock-of-a-descriptor '!native' raw \
     src/sys/time.rs 'clockid < 0 && clockid & 7 == 3' 'clockid > 0 && clockid & 7 == 3'
+fault signals-of-the-c-library-blocked native signal \
+    src/signal.rs 'sys::rt_sigprocmask(SIG_BLOCK, set.without_reserved())' 'sys::rt_sigprocmask(SIG_BLOCK, set)'
+fault signals-of-the-c-library-in-a-wait '!native' signal \
+    src/poll.rs 'Some(&mask.without_reserved())' 'Some(&mask)'
 fault count-not-clamped native raw \
     src/sys/mod.rs 'Ok(_) => Ok($crate::sys::clamped(most).min(most))' 'Ok(count) => Ok(count)'
 fault hidden-method-can-be-called '!native' misuse \
