@@ -7,7 +7,7 @@ use core::time::Duration;
 use static_assertions::assert_impl_all;
 use syscalls::Sysno;
 
-use crate::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::fd::{self, AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use crate::sys::{
     self, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EventBuffer, SigSet, Timespec,
 };
@@ -495,8 +495,7 @@ impl Registry {
     ///
     /// - `EMFILE`: the process has no descriptor left.
     pub fn try_clone(&self) -> Result<Self> {
-        // Above the standard streams, where a descriptor may be looked for by number.
-        let epoll = sys::fcntl_dupfd_cloexec(self.epoll.as_fd(), 3)?;
+        let epoll = fd::duplicate(&self.epoll)?;
         let wakes = self.wakes.clone();
         Ok(Self { epoll, wakes })
     }

@@ -1,5 +1,17 @@
 //! File descriptors as types: std's own with the feature `std`, and without it
-//! types of the same names and methods, because `core` has none.
+//! types of the same names, because `core` has none.
+//!
+//! Cargo unites the features of all packages in a build. A package that does not ask for `std`
+//! gets std's types all the same if another package does, so the types here have no method
+//! that std's have with another signature: to duplicate a descriptor, there is [`duplicate`]
+//! instead of `try_clone`. What remains:
+//!
+//! - With `std` the types have more methods and implement more traits. Code that uses those
+//!   needs the feature, and should ask for it.
+//! - With `std`, `Option<OwnedFd>` is as small as `OwnedFd`.
+//! - An `impl` of a trait of yours for `fd::OwnedFd` and another one for
+//!   `std::os::fd::OwnedFd` are two for one type with `std`.
+//! - With `std`, [`SigSet::ALL`](crate::sys::SigSet::ALL) has fewer signals.
 
 #[cfg(feature = "std")]
 pub use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -7,13 +19,41 @@ pub use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, 
 #[cfg(not(feature = "std"))]
 pub use owned::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
+use super::{Result, fcntl_dupfd_cloexec};
+
+/// Duplicates the descriptor of `source`: returns a second descriptor of the same open file,
+/// closed on `execve`, and never one of the three standard streams.
+///
+/// It is the same function with and without the feature `std`.
+///
+/// ```
+/// use epore::{fd, sys};
+///
+/// let counter = sys::eventfd2(7, sys::EFD_CLOEXEC)?;
+/// let duplicate = fd::duplicate(&counter)?;
+/// drop(counter);
+/// assert_eq!(sys::read(fd::AsFd::as_fd(&duplicate), &mut [0; 8])?, 8);
+/// # Ok::<(), epore::Error>(())
+/// ```
+///
+/// See [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html), `F_DUPFD_CLOEXEC`.
+///
+/// # Errors
+///
+/// - `EMFILE`: the process has no descriptor left.
+#[doc(alias = "dup")]
+#[doc(alias = "try_clone")]
+#[doc(alias = "F_DUPFD_CLOEXEC")]
+pub fn duplicate(source: &(impl AsFd + ?Sized)) -> Result<OwnedFd> {
+    fcntl_dupfd_cloexec(source.as_fd(), 3)
+}
+
 #[cfg(not(feature = "std"))]
 mod owned {
     use core::fmt;
     use core::marker::PhantomData;
     use core::mem;
 
-    use crate::Result;
     use crate::sys;
 
     /// The number of a file descriptor.
@@ -78,26 +118,6 @@ mod owned {
                 fd,
                 owner: PhantomData,
             }
-        }
-
-        /// A second descriptor of the same open file, closed on `execve`.
-        ///
-        /// # Errors
-        ///
-        /// Those of [`fcntl_dupfd_cloexec`](crate::sys::fcntl_dupfd_cloexec).
-        pub fn try_clone_to_owned(&self) -> Result<OwnedFd> {
-            sys::fcntl_dupfd_cloexec(*self, 3)
-        }
-    }
-
-    impl OwnedFd {
-        /// A second descriptor of the same open file, closed on `execve`.
-        ///
-        /// # Errors
-        ///
-        /// Those of [`fcntl_dupfd_cloexec`](crate::sys::fcntl_dupfd_cloexec).
-        pub fn try_clone(&self) -> Result<Self> {
-            self.as_fd().try_clone_to_owned()
         }
     }
 

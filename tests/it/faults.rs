@@ -10,7 +10,7 @@ use common::queue::{
     AT_ONCE, DEADLINE, Watchdog, expect_silence, expect_tokens, look, poll, queue, watching,
 };
 use common::tcp::{self, V4};
-use epore::fd::{AsFd, OwnedFd};
+use epore::fd::{self, AsFd, OwnedFd};
 use epore::inotify::{IN_CREATE, Inotify};
 use epore::net::{
     BindOptions, Keepalive, Shutdown, TcpListener, TcpStream, UdpSocket, UnixAddr, UnixDatagram,
@@ -1281,6 +1281,10 @@ const SITES: &[Site] = &[
     site("sys::fcntl_dupfd_cloexec", &["fcntl"], |faults| {
         let counter = ready();
         told(faults, || sys::fcntl_dupfd_cloexec(counter.as_fd(), 0))
+    }),
+    site("sys::fd::duplicate", &["fcntl"], |faults| {
+        let counter = ready();
+        told(faults, || fd::duplicate(&counter))
     }),
     site("sys::getpeername", &["getpeername"], |faults| {
         let (near, _far) = tcp::pair();

@@ -7,6 +7,7 @@ mod common;
 mod differential;
 mod echo;
 mod misuse;
+mod mixed_features;
 mod no_std;
 mod rt;
 mod supervisor;

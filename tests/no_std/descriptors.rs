@@ -1,6 +1,6 @@
 //! The crate's own descriptor types.
 
-use epore::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use epore::fd::{self, AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use epore::{Errno, Interest, Poll, Result, Token, sys};
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,10 +59,10 @@ fn closing_tells_the_outcome() {
 #[test]
 fn a_clone_is_another_descriptor_of_the_same_file() {
     let original = counter();
-    let clone = original.try_clone().unwrap();
+    let clone = fd::duplicate(&original).unwrap();
     assert_ne!(original.as_raw_fd(), clone.as_raw_fd());
     assert!(clone.as_raw_fd() > 2);
-    let of_borrowed = original.as_fd().try_clone_to_owned().unwrap();
+    let of_borrowed = fd::duplicate(&original.as_fd()).unwrap();
     drop(original);
     assert_eq!(value(clone.as_fd()).unwrap(), 7);
     let error = value(of_borrowed.as_fd()).unwrap_err();
