@@ -1282,7 +1282,7 @@ const SITES: &[Site] = &[
         let counter = ready();
         told(faults, || sys::fcntl_dupfd_cloexec(counter.as_fd(), 0))
     }),
-    site("sys::fd::duplicate", &["fcntl"], |faults| {
+    site("fd::duplicate", &["fcntl"], |faults| {
         let counter = ready();
         told(faults, || fd::duplicate(&counter))
     }),
@@ -2038,6 +2038,7 @@ const PARTS: [&[&str]; 6] = [
         "UnixDatagram::",
     ],
     &[
+        "fd::",
         "pipe::",
         "Sender::",
         "Receiver::",
