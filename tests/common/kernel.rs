@@ -304,6 +304,23 @@ pub fn default_action(signal: i32) {
     set_action(signal, 0);
 }
 
+/// Has `command` start with the default action of the signals that end programs, also
+/// where `nohup` or a shell's `&` has had this program ignore them.
+pub fn reset_signals_at_start(command: &mut Command) {
+    const SIGHUP: i32 = 1;
+    const SIGINT: i32 = 2;
+    const SIGQUIT: i32 = 3;
+
+    let reset = || {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            set_action(signal, 0);
+        }
+        Ok(())
+    };
+    // SAFETY: `reset` is system calls alone, which may stand between fork and exec.
+    unsafe { command.pre_exec(reset) };
+}
+
 fn set_action(signal: i32, handler: usize) {
     const SA_RESTORER: u64 = 0x0400_0000;
     const SA_RESTART: u64 = 0x1000_0000;

@@ -251,6 +251,27 @@ pub fn raise_descriptor_limit() -> u64 {
     hard
 }
 
+/// Whether the test that calls this cannot have so many descriptors beside those of the
+/// others that run meanwhile. It says so, if not.
+pub fn lacks_descriptors(needed: u64) -> bool {
+    let [soft, hard] = descriptor_limit(None).expect("a limit");
+    // Whoever may have more takes more: the usual soft limit is 1,024.
+    let may = if soft < needed && hard > soft {
+        raise_descriptor_limit()
+    } else {
+        soft
+    };
+    if may < needed {
+        let test = thread::current();
+        let test = test.name().unwrap_or("a test");
+        left_out(
+            test,
+            format!("it takes {needed} descriptors, and {may} are allowed"),
+        );
+    }
+    may < needed
+}
+
 /// No descriptor of this number or above can be opened any more, but if this is called
 /// again. For a process that is [`alone`](kernel::alone).
 pub fn limit_own_descriptors(soft: u64) {

@@ -54,6 +54,7 @@ impl Server {
 
     fn try_run(mut command: Command) -> Result<Self, Child> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
+        super::kernel::reset_signals_at_start(&mut command);
         let mut child = command.spawn().expect("the demo");
         let stdout = child.stdout.take().expect("a pipe");
         let lines = Arc::new(Mutex::new(Vec::new()));

@@ -117,6 +117,9 @@ fn write_what_is_taken(mut stream: &TcpStream, bytes: &[u8]) -> bool {
 /// go on, and are sent away when a byte takes its second.
 #[test]
 fn a_thousand_who_send_a_byte_at_a_time() {
+    if common::lacks_descriptors(2_100) {
+        return;
+    }
     const OVER: &str = "GET /0/at-last HTTP/1.1\r\n\r\n";
     const NOT_OVER: &str = "GET /0/never HTTP/1.1\r\nEvery-byte:";
 
@@ -150,6 +153,9 @@ fn a_thousand_who_send_a_byte_at_a_time() {
 /// When its patience ends the server loses its patience with them all, and no sooner.
 #[test]
 fn a_thousand_halves_of_a_request_are_all_sent_away() {
+    if common::lacks_descriptors(2_100) {
+        return;
+    }
     let clients = if is_slow() { 100 } else { 1_000 };
     let patience = Duration::from_secs(if is_slow() { 6 } else { 2 });
     let server = Server::with_patience(patience);
@@ -172,6 +178,9 @@ fn a_thousand_halves_of_a_request_are_all_sent_away() {
 
 #[test]
 fn peers_that_close_one_half() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     let server = Server::start();
     under(&server, 64, |server| {
         let rounds = if is_slow() { 3 } else { 20 };
@@ -413,6 +422,9 @@ fn more_connections_than_places() {
 /// Without descriptors to spare, again and again.
 #[test]
 fn waves_that_take_every_descriptor() {
+    if common::lacks_descriptors(1_000) {
+        return;
+    }
     const FEW: usize = 48;
     let server = Server::start_at("127.0.0.1:0", |command| {
         common::limit_descriptors(command, FEW as u64)
@@ -484,6 +496,9 @@ fn a_client_without_a_port_says_so_and_those_with_one_are_served() {
 /// no provision for it.
 #[test]
 fn peers_that_are_gone_when_the_answer_is_written() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     const ROUNDS: usize = 100;
     let server = Server::start();
     under(&server, 2 * ROUNDS + 20, |server| {

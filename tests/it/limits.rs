@@ -50,6 +50,9 @@ fn as_many_as(wanted: usize) -> usize {
 
 #[test]
 fn twenty_thousand_descriptors_are_watched_at_once() {
+    if common::lacks_descriptors(1_000) {
+        return;
+    }
     kernel::alone(|| {
         let count = as_many_as(20_000);
         assert!(count >= 500, "{count}");
@@ -197,6 +200,9 @@ fn a_buffer_of_a_million_is_filled_as_far_as_there_are_events() {
 
 #[test]
 fn every_token_comes_back_as_it_was() {
+    if common::lacks_descriptors(500) {
+        return;
+    }
     let mut values: BTreeSet<usize> = BTreeSet::from([0, usize::MAX]);
     for bit in 0..usize::BITS {
         let one = 1 << bit;
@@ -232,6 +238,9 @@ fn every_token_comes_back_as_it_was() {
 
 #[test]
 fn one_token_may_stand_for_many_sources() {
+    if common::lacks_descriptors(500) {
+        return;
+    }
     let sources: Vec<OwnedFd> = (0..50).map(|_| counter(1)).collect();
     let mut queue = queue();
     for source in &sources {

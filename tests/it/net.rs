@@ -85,6 +85,9 @@ fn accept_without_a_connection_would_block() {
 
 #[test]
 fn connections_wait_to_be_accepted() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     let listener = TcpListener::bind(V4).unwrap();
     let addr = listener.local_addr().unwrap();
     let clients: Vec<_> = (0..50).map(|_| TcpStream::connect(addr).unwrap()).collect();
@@ -572,6 +575,9 @@ fn a_server_and_its_clients_share_a_queue() {
 
 #[test]
 fn listeners_at_one_port_share_its_connections() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     let shared = BindOptions::new().reuse_port(true);
     for addr in tcp::addresses() {
         let first = TcpListener::bind_with(addr, &shared).unwrap();
@@ -623,9 +629,14 @@ fn ipv4_is_left_to_others_or_not() {
             Ok(listener) => listener,
             Err(error) => return common::left_out("TCP over IPv6", error),
         };
-        let port = listener.local_addr().unwrap().port();
-        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port).into());
-        assert_eq!(v4.is_ok(), only, "{v4:?}");
+        drop(listener);
+        // Another program may have the port already, but not ten times in a row.
+        let is_free = (0..10).any(|_| {
+            let listener = TcpListener::bind_with(any, &options).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port).into()).is_ok()
+        });
+        assert_eq!(is_free, only, "IPv4 beside an IPv6 listener");
     }
 }
 

@@ -55,6 +55,9 @@ fn the_answer_comes_when_the_delay_is_over() {
 
 #[test]
 fn delays_run_at_the_same_time() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     const CLIENTS: u32 = 100;
     const DELAY: Duration = Duration::from_millis(300);
 
@@ -802,6 +805,9 @@ fn one_request_does_not_wait_for_many_of_another() {
 
 #[test]
 fn a_thousand_half_requests_do_not_keep_others_out() {
+    if common::lacks_descriptors(2_100) {
+        return;
+    }
     let server = Server::start();
     let mut slow: Vec<Client> = (0..1_000).map(|_| server.connect()).collect();
     for byte in b"GET /0/slow" {
@@ -822,6 +828,9 @@ fn a_thousand_half_requests_do_not_keep_others_out() {
 
 #[test]
 fn idle_connections_take_next_to_no_memory() {
+    if common::lacks_descriptors(2_100) {
+        return;
+    }
     if common::is_emulated() {
         return common::left_out("the memory of idle connections", "it is the emulator's");
     }
@@ -887,6 +896,9 @@ const FEW: u64 = 64;
 
 #[test]
 fn without_descriptors_it_serves_those_it_has_and_takes_more_later() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     let server = Server::start_at("127.0.0.1:0", |command| {
         common::limit_descriptors(command, FEW)
     });
@@ -944,6 +956,9 @@ fn processor_time(server: &Server) -> u64 {
 
 #[test]
 fn without_a_descriptor_for_the_delay_it_is_503() {
+    if common::lacks_descriptors(400) {
+        return;
+    }
     let server = Server::start_at("127.0.0.1:0", |command| {
         common::limit_descriptors(command, FEW)
     });

@@ -36,7 +36,7 @@ const LEFT: [(&str, &str, &str); 8] = [
     (
         "whether the tests notice a broken library",
         "bash tests/mutations/run quick",
-        "3 min",
+        "5 min",
     ),
     ("everything", "bash .ci/run", "30 min"),
 ];
