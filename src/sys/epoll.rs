@@ -402,15 +402,16 @@ pub(crate) fn harvest<B: EventBuffer + ?Sized>(
     wait: impl for<'b> FnOnce(&'b mut [MaybeUninit<EpollEvent>]) -> Result<&'b mut [EpollEvent]>,
 ) -> Result<usize> {
     let room = buffer.clear_and_lend(Internal(()));
-    let (start, capacity) = (room.as_ptr(), room.len());
+    let start = room.as_ptr();
     let events = wait(room)?;
     let len = if ptr::addr_eq(start, events.as_ptr()) {
-        events.len().min(capacity)
+        events.len()
     } else {
         0
     };
     // SAFETY:
-    // - `len` is at most `capacity`, the length of the room.
+    // - `wait` is one of this crate's, and returns a part of the room: the waits clamp what
+    //   the kernel returned. So `len` is at most the length of the room.
     // - `events` is a slice of initialised events that starts where the room does, so the
     //   first `len` of the room are these.
     unsafe { buffer.set_len(len, Internal(())) };
